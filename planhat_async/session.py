@@ -104,6 +104,7 @@ class Session:
         given = (os.environ.get("PLANHAT_BASE_URL") or DEFAULT_BASE_URL) if base_url is None else base_url
         self.base_url = checked_base_url(given, allow_plain_http=allow_plain_http)
         self.stats: SessionStats = SessionStats()
+        _refuse_wrong_types((limits, RateLimits), (retry, RetryPolicy), (timeouts, Timeouts))
         self._own_loop = OwnLoop("the session")
         self._pacer = pacer or Pacer(limits)
         self._owns_pacer = pacer is None
@@ -275,3 +276,10 @@ class Session:
         error = DecodeError(f"{request}: {problem} (status {status}): {quoted}")
         error.body = beginning
         return unreadable(request, error)
+
+
+def _refuse_wrong_types(*given: tuple[object, type]) -> None:
+    """Refuse, say, a number where `Timeouts` are meant: now, not with the first call."""
+    for value, kind in given:
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{kind.__name__}(…) is needed, not {value!r}")

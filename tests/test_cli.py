@@ -272,7 +272,7 @@ def test_unusable_input_is_refused_in_one_line_before_any_row_is_sent(
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        ("", "the Planhat token is missing or empty: set PLANHAT_API_TOKEN, or pass one (--token-file)"),
+        ("", "the Planhat token is missing or empty: set PLANHAT_API_TOKEN, or pass token=… (--token-file)"),
         (f"{TOKEN}\nx", "the Planhat token contains a space, a line break or another invalid character"),
     ],
 )

@@ -520,3 +520,17 @@ class TestCheck:
         async with session:
             with pytest.raises(DecodeError):
                 await session.check()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timeouts": 3}, r"Timeouts\(…\) is needed, not 3"),
+        ({"retry": 5}, r"RetryPolicy\(…\) is needed, not 5"),
+        ({"limits": 200}, r"RateLimits\(…\) is needed, not 200"),
+    ],
+)
+def test_options_of_a_wrong_type_are_refused_at_once(options: dict[str, Any], message: str) -> None:
+    """A number where a class is meant is found before the first call."""
+    with pytest.raises(TypeError, match=message):
+        Session(TOKEN, **options)

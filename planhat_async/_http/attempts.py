@@ -113,12 +113,14 @@ class AttemptLoop:
 
     async def _wait_for_slot(self, held: AsyncExitStack, history: History, patience: float) -> Slot:
         """Wait for the pace. Before the first attempt only refusals use up patience, after it all waiting does."""
+        history.waits_for_pace = True
         try:
             async with asyncio.timeout(patience if history.attempts else None):
                 entering = self.pacer.slot(is_bulk=history.request.is_bulk, patience=patience)
                 slot = await held.enter_async_context(entering)
         except TimeoutError:
             raise RefusedTooLongError(0.0) from None
+        history.waits_for_pace = False
         self.stats.seconds_waited += slot.waited
         history.waited += slot.waited
         self.stats.seconds_waited_for_others += slot.waited_for_others

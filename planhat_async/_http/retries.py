@@ -121,6 +121,7 @@ class History:
     """Whether Planhat may have processed an earlier attempt."""
     is_under_way: bool = False
     """Whether an attempt has been sent and not ended; reset if it was cancelled before a byte was sent."""
+    waits_for_pace: bool = False
     waited: float = 0.0
     """Seconds that attempts waited for the pace."""
     last_answer: Response | None = None
@@ -203,4 +204,5 @@ class History:
         before = f"; the attempt before {self.last_problem}" if self.last_problem else ""
         if self.is_under_way or self.may_be_done:
             return self.request.failure(UnknownOutcomeError, f"the deadline passed after it was sent{before}")
-        return self.request.failure(NotSentError, f"the deadline passed while it waited to be sent{before}")
+        awaited = "for the rate limit" if self.waits_for_pace else "to be sent"
+        return self.request.failure(NotSentError, f"the deadline passed while it waited {awaited}{before}")

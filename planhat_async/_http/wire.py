@@ -326,7 +326,7 @@ def _token_problem(token: object) -> str | None:
     if not isinstance(token, str):
         return f"the Planhat token must be text, not {type(token).__name__}"
     if not token:
-        return "the Planhat token is missing or empty: set PLANHAT_API_TOKEN, or pass one (--token-file)"
+        return "the Planhat token is missing or empty: set PLANHAT_API_TOKEN, or pass token=… (--token-file)"
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         return "the Planhat token contains a space, a line break or another invalid character"
     return None

@@ -85,6 +85,13 @@ class Planhat(ABC):
         tenant_uuid: str | None = None,
     ) -> None:
         limits = Limits(per_minute=per_minute, per_second=per_second, max_parallel=max_parallel, window=window)
+        for name, kind, given in (
+            ("companies", Company, companies),
+            ("users", User, users),
+            ("endusers", EndUser, endusers),
+        ):
+            if isinstance(given, str | int | kind):
+                raise TypeError(f"{name} are a list of {kind.__name__}, not {given!r}")
         self._state = State(seed, [*companies, *users, *endusers])
         self._api = Api(token, limits=limits, choices=choices, state=self._state, tenant_uuid=tenant_uuid)
         self._seed = seed

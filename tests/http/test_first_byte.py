@@ -18,7 +18,17 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from fakes import SILENCE, TOKEN, ScriptedServer, reply
 
-from planhat_async import Notes, NotSentError, RetryPolicy, Session, Tasks, Timeouts, UnknownOutcomeError, UpsertResult
+from planhat_async import (
+    Notes,
+    NotSentError,
+    RateLimits,
+    RetryPolicy,
+    Session,
+    Tasks,
+    Timeouts,
+    UnknownOutcomeError,
+    UpsertResult,
+)
 from planhat_async._http.transport import _Body
 from planhat_async.sandbox import Sandbox
 
@@ -206,12 +216,24 @@ async def test_a_deadline_says_how_the_last_attempt_failed() -> None:
         Session(TOKEN, base_url=planhat.url, timeouts=Timeouts(deadline=0.2), retry=retry) as session,
     ):
         url = planhat.url
-        with pytest.raises(NotSentError, match="waited to be sent; the attempt before was answered 429") as refused:
+        with pytest.raises(
+            NotSentError, match="waited for the rate limit; the attempt before was answered 429"
+        ) as refused:
             await session.request("POST", "/tasks", json={})
         assert refused.value.last_status == 429
     async with Session(TOKEN, base_url=url, timeouts=Timeouts(deadline=0.2), retry=retry) as session:
         with pytest.raises(NotSentError, match="waited to be sent; the attempt before failed: no connection to http:"):
             await session.request("POST", "/tasks", json={})
+
+
+async def test_a_deadline_that_expires_in_a_queue_says_so() -> None:
+    """Nothing is wrong with the server: the calls of this session have used up the rate limit."""
+    limits, timeouts = RateLimits(per_minute=1), Timeouts(deadline=0.5)
+    async with Sandbox() as planhat, Session(TOKEN, base_url=planhat.url, limits=limits, timeouts=timeouts) as session:
+        await Tasks(session).page(limit=1)
+        with pytest.raises(NotSentError, match=r"the deadline passed while it waited for the rate limit$") as late:
+            await Tasks(session).page(limit=1)
+    assert (late.value.attempts, late.value.last_status) == (0, None)
 
 
 async def test_rows_that_are_cancelled_while_connecting_are_unsent() -> None:

@@ -327,7 +327,7 @@ class TestTokens:
     def test_an_empty_token_is_refused(self) -> None:
         """The message says how to pass one."""
         with pytest.raises(
-            ValueError, match=r"^the Planhat token is missing or empty: set PLANHAT_API_TOKEN, or pass one"
+            ValueError, match=r"^the Planhat token is missing or empty: set PLANHAT_API_TOKEN, or pass token=…"
         ):
             Token("")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sandbox_door import NOW, TENET, Door, documented
 
-from planhat_async.sandbox import EndUser, MemorySandbox, Sandbox, User
+from planhat_async.sandbox import Company, EndUser, MemorySandbox, Sandbox, User
 from planhat_async.sandbox.models.company_rules import COMPANIES
 from planhat_async.sandbox.state import State
 
@@ -135,3 +135,10 @@ async def test_a_replaced_company_does_not_return() -> None:
     assert state.find(COMPANIES, "extid-old") is None
     assert state.match(COMPANIES, "domains", "old.example") is None
     assert planhat.records("companies") == [{"_id": "c1", "externalId": "new", "name": "New", "domains": []}]
+
+
+@pytest.mark.parametrize("given", [3, "acme", Company("5524481f516d59216a6d2b81")])
+def test_companies_are_a_list(given: Any) -> None:
+    """A number of companies, or a single one, is refused with the reason."""
+    with pytest.raises(TypeError, match="companies are a list of Company, not"):
+        Sandbox(companies=given)
