@@ -86,19 +86,8 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (_JOB, "chunks that end late are not counted", "self.unseen = run.take_ended()\n        if", "if"),
     # The policy of a rerun.
-    (
-        _ENTRIES,
-        "answered chunks are sent again",
-        "entry.state is ChunkState.ANSWERED and not is_stale:",
-        "False:",
-    ),
-    (_ENTRIES, "stale chunks are not sent again", "ChunkState.ANSWERED and not is_stale:", "ChunkState.ANSWERED:"),
-    (
-        _ENTRIES,
-        "keyed chunks in doubt are not sent again",
-        "entry.state is ChunkState.ANSWERED and not is_stale:",
-        "entry.state is not ChunkState.UNSENT:",
-    ),
+    (_ENTRIES, "stale chunks are not sent again", "entry.is_keyed and (is_stale or any(", "entry.is_keyed and (any("),
+    (_ENTRIES, "keyed rows in doubt are not sent again", "if entry.is_keyed or (policy", "if (policy"),
     (
         _ENTRIES,
         "unknown rows that are not named are not sent again",

@@ -204,8 +204,6 @@ def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool
     only those are sent again that were provably not processed, and on request those that are unknown.
     """
     result = _result_of(entry, chunk)
-    if entry.is_keyed and entry.state is ChunkState.ANSWERED and not is_stale:
-        return Recorded(settled=result)
     resent = {Outcome.UNSENT, Outcome.REJECTED} if entry.state is ChunkState.UNSENT else {Outcome.UNSENT}
     if entry.is_keyed or (policy.resends_unknown and not policy.verifies):
         resent.add(Outcome.UNKNOWN)
