@@ -5,7 +5,8 @@
 #
 # ALERT is a command that gets the subject as its argument and the details on its standard input; without it they are
 # printed. A run that was interrupted or found no network is resumed by the next one with the same file: the journal in
-# FOLDER, which has the name of the file's contents, knows what was sent.
+# FOLDER, which has the name of the file's contents, knows what was sent. So the same contents are sent once only, and
+# rows that Planhat has rejected are not sent again before they are corrected.
 set -uo pipefail
 
 file=$1 folder=$2
@@ -18,7 +19,10 @@ code=$?
 
 case $code in
 0) exit 0 ;;
-1) subject="some tickets were not stored: correct $rejects and send it" ;;
+1)
+    subject="some tickets were not stored: see $folder/log.txt"
+    [ -e "$rejects" ] && subject="some tickets were not stored: correct $rejects and send it"
+    ;;
 2) subject="the ticket file cannot be used" ;;
 3)
     subject="Planhat could not be used: the next run goes on"

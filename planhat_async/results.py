@@ -186,6 +186,8 @@ class UpsertResult(Counts):
     """The error that ended the run early: a rejected token, an unreachable server."""
     error: PlanhatError | None = None
     """The first error that kept rows of a chunk from being stored."""
+    unanswered: PlanhatError | None = None
+    """The first error after which rows with keys are unknown: send them again, as a rerun of a job does."""
     _groups: dict[tuple[Outcome, str], tuple[ProblemGroup, list[range]]] = attrs.field(
         factory=dict, init=False, eq=False
     )
@@ -214,6 +216,9 @@ class UpsertResult(Counts):
         self.n_problems += len(chunk.problems)
         self.problems += chunk.problems[: MAX_PROBLEMS - len(self.problems)]
         self.error = self.error or chunk.error
+        if self.unanswered is None and chunk.error is not None and chunk.error.may_have_been_processed:
+            may_be_sent = any(one.key and one.outcome is Outcome.UNKNOWN for one in chunk.problems)
+            self.unanswered = chunk.error if may_be_sent else None
         self._add_groups(chunk)
         for outcome, ranges in chunk.not_stored.items():
             self._not_stored.setdefault(outcome, []).extend(ranges)

@@ -90,3 +90,24 @@ def test_the_option_that_a_message_names_is_the_commands_own(sandbox: str, tmp_p
 def test_a_time_is_not_the_name_of_a_state(text: str, expected: bool) -> None:
     """A name that holds a time and more is one."""
     assert is_time(text) == expected
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize("option", ["--since", "--snapshot"])
+def test_a_wrong_token_is_no_wrong_usage(
+    sandbox: str, tmp_path: Path, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is it said of a new token that is right: then the state may belong to another tenant."""
+    command = ("export", "tasks", option, tmp_path / "state", "--base-url", sandbox, "-o")
+    assert run(*command, tmp_path / "first.jsonl").code == 0
+    monkeypatch.setenv("PLANHAT_API_TOKEN", "wrong")
+    wrong = run(*command, tmp_path / "second.jsonl")
+    assert (wrong.code, "answered 401" in wrong.err[-1]) == (3, True)
+    asked: list[Session] = []
+
+    async def check(session: Session) -> None:
+        asked.append(session)
+
+    monkeypatch.setattr(Session, "check", check)
+    other = run(*command, tmp_path / "third.jsonl")
+    assert (other.code, "was written with another token" in other.err[-1], len(asked)) == (2, True, 1)

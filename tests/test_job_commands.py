@@ -36,7 +36,7 @@ def test_status_shows_the_outcome_of_a_job(journal: Path) -> None:
     assert ended.code == 1
     assert ended.err[0].startswith(f"{journal}: model tickets, base_url http://127.0.0.1:")
     assert ended.err[1].startswith("run 1: ")
-    assert ended.err[1].endswith(", 1 call; ended well")
+    assert ended.err[1].endswith(", 1 call; came to its end")
     assert ended.err[-2:] == ["row 2 invalid: one of source_id or id is required", "the input was read to its end"]
     assert "│ created │    2 │ new records" in ended.out
 

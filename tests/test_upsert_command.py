@@ -43,6 +43,7 @@ from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.rejects import Rejects
 from planhat_async.results import ChunkResult, UpsertResult
+from planhat_async.sandbox import Sandbox
 from planhat_async.session import SessionStats
 
 
@@ -119,7 +120,7 @@ def test_an_upsert_interrupted_after_its_last_chunk_is_complete(desk: Desk, coun
     assert (process.returncode, "interrupted" in err) == (1 - counted, False)
     status = run("jobs", "status", "j.db")
     assert (status.code, status.err[-1]) == (1 - counted, "the input was read to its end")
-    assert status.err[1].endswith("; ended well")
+    assert status.err[1].endswith("; came to its end")
 
 
 def test_a_rerun_reports_all_runs_of_the_job(desk: Desk) -> None:
@@ -892,3 +893,20 @@ def test_without_a_terminal_progress_is_logged_periodically(monkeypatch: pytest.
     job: Any = SlowJob()
     virtual_time.run(follow(session, job, source, None, model="tickets"))
     assert lines == ["3 rows, 0 rows/s: 3 stored, 0 failed, 0 unknown; 7 calls left this minute"] * 3
+
+
+async def test_an_outage_is_no_matter_of_the_rows(
+    planhat: Sandbox, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit code and the last line say that the same command helps; then it sends the rows."""
+    monkeypatch.setenv("PLANHAT_BASE_URL", planhat.url)
+    monkeypatch.setenv("PLANHAT_API_TOKEN", planhat.token)
+    file = desk.file("t.csv", HEAD + good(1) + good(2))
+    planhat.inject("http_503@1+2+3+4+5")
+    command = ("upsert", "tickets", file, "--journal", desk.folder / "job.db", "--rejects", desk.folder / "r.csv")
+    failed = await asyncio.to_thread(run, *command)
+    assert (failed.code, failed.err[-1]) == (3, "run the same command again to resume")
+    assert any("answered 503" in line for line in failed.err)
+    assert not (desk.folder / "r.csv").exists()
+    assert (await asyncio.to_thread(run, *command)).code == 0
+    assert len(planhat.records("tickets")) == 2

@@ -63,7 +63,7 @@ class SendAccount:
         part, reason = self._end_first(), printable(str(error))
         self.result.refuse(SendOutcome(outcome_of(error).value), reason, part.positions)
         if refuses_everything(error):
-            self.give_up("not sent: Planhat had refused everything before")
+            self.give_up("not sent: an error had stopped the run before")
         elif isinstance(error, PayloadTooLargeError):
             self.n_too_large += 1
             if self.n_too_large >= _MAX_TOO_LARGE:

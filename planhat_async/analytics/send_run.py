@@ -153,7 +153,7 @@ class SendRun:
         self._collect_ended()
         self._chunker.end_input()
         self._ready += self._chunker.due()
-        why = "the run ended first" if self.result.stopped_by is None else "Planhat had refused everything before"
+        why = "the run ended first" if self.result.stopped_by is None else "an error had stopped the run before"
         while self._ready:
             account = SendAccount(self._ready.popleft())
             account.give_up(f"not sent: {why}")

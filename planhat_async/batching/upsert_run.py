@@ -263,7 +263,7 @@ class UpsertRun:
         self._chunker.end_input()
         for chunk in self._chunker.due():
             self._ready.put(chunk)
-        why = "the run ended first" if self.result.stopped_by is None else "Planhat had refused everything before"
+        why = "the run ended first" if self.result.stopped_by is None else "an error had stopped the run before"
         while len(self._ready):
             outcome = ChunkOutcome(self._ready.pop())
             outcome.settle(outcome.chunk.rows, Outcome.UNSENT, f"not sent: {why}")

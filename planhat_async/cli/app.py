@@ -59,7 +59,7 @@ class Program(CommandGroup):
                 HelpItem("0", "Success."),
                 HelpItem("1", "Some rows are not stored, or some records are not exported."),
                 HelpItem("2", "Wrong usage, or a file that cannot be used."),
-                HelpItem("3", "Planhat could not be used."),
+                HelpItem("3", "Planhat could not be used, or did not answer."),
                 HelpItem("130", "Interrupted."),
                 HelpItem("141", "The output was closed."),
             ),

@@ -11,6 +11,7 @@ from planhat_async.cli.export_display import tell_formulas
 from planhat_async.cli.export_progress import followed_export
 from planhat_async.cli.parameters import refuse_alone
 from planhat_async.cli.signals import run
+from planhat_async.cli.state_tokens import token_checked
 from planhat_async.jobs.files.writers import CsvLayout
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.nightly.changed_export import (
@@ -90,7 +91,7 @@ def export_changes(
     async def exported() -> ChangedExport:
         with followed_export(session, repository.model.name, total=None) as progress:
             progress.begin(repository.model.name, 0)
-            async with session, progress.shown():
+            async with session, token_checked(session), progress.shown():
                 given = ChangedExportOptions(**options, on_progress=progress.advance)  # type: ignore[typeddict-item]
                 return await export(repository(session), output, state=state, **given)
 

@@ -171,7 +171,7 @@ def _carry_out(
     started = time.monotonic()
     error = run(_delete(session, job, model))
     cost = job.cost(seconds=time.monotonic() - started)
-    ended_by = job.result.stopped_by or error
+    ended_by = job.result.stopped_by or error or job.result.unanswered
     if as_json:
         print_deletion_json(job.result, cost, ended_by=ended_by, remarks=source.remarks)
     if log.shows_result(as_json=as_json):

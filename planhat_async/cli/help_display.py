@@ -54,7 +54,7 @@ class CommandGroup(TyperGroup):
         try:
             code = super().main(args, prog_name, standalone_mode=False, **options)
         except typer.Abort:
-            console.complain("not confirmed")
+            console.complain("not confirmed: --yes goes on without a question")
             sys.exit(NOT_ALL_STORED)
         except Exception as error:
             in_words: Callable[[], str] | None = getattr(error, "format_message", None)

@@ -51,6 +51,7 @@ from planhat_async.cli.parameters import (
 from planhat_async.cli.plan_display import show_plan
 from planhat_async.cli.run_log import log
 from planhat_async.cli.signals import run
+from planhat_async.cli.state_tokens import token_checked
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.files.file_source import FileSource
 from planhat_async.jobs.files.threaded_source import ThreadedSource
@@ -253,7 +254,7 @@ def _carry_out(
 ) -> int:
     """Run a job, show its result, and copy rejected rows; returns the exit code."""
     error, cost = run(_upsert(session, job, source, rejects, model=model))
-    ended_by = job.result.stopped_by or error
+    ended_by = job.result.stopped_by or error or job.result.unanswered
     if as_json:
         console.print_json(job.result, cost, seconds=cost.seconds, ended_by=ended_by, remarks=source.remarks)
     if log.shows_result(as_json=as_json):
@@ -318,7 +319,7 @@ async def _upsert(
     ended_by: BaseException | None = None
     with interruptible(job) as signals:
         try:
-            async with session, job:
+            async with session, token_checked(session), job:
                 await follow(session, job, source, rejects, model=model)
             if signals and not job.is_done:
                 ended_by = Interrupted(ENDED_EARLY)

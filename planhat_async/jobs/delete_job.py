@@ -198,9 +198,9 @@ class DeleteJob:
             run = self._run_now()
             await journal.save_run(attrs.evolve(run, ended=run.seen, ended_by=reason))
             if self._sender is not None:
-                stopped_by = self.result.stopped_by
+                stopped_by, unanswered = self.result.stopped_by, self.result.unanswered
                 self.result = await table.result(self._on_problem)
-                self.result.stopped_by = stopped_by
+                self.result.stopped_by, self.result.unanswered = stopped_by, unanswered
 
     def _made(self) -> tuple[int, int]:
         """Calls and attempts of this run, without those that the session made before."""

@@ -120,6 +120,8 @@ class DeletionSender:
         if self._failures.end_run(verdict):
             self.stop()
             self.result.stopped_by = self.result.stopped_by or error
+        if verdict.outcome is DeleteOutcome.UNKNOWN:
+            self.result.unanswered = self.result.unanswered or error
         self._note(row, attrs.evolve(row, outcome=verdict.outcome, reason=verdict.reason))
         await wait_to_end(self._write())
 

@@ -70,6 +70,8 @@ class DeleteResult:
     """The first `_id`s that the next run sends, at most five."""
     stopped_by: PlanhatError | None = None
     """The error that ended the run early."""
+    unanswered: PlanhatError | None = None
+    """The first error after which the outcome of a row is unknown: a rerun sends it again."""
     _listed: UpsertResult = attrs.field(factory=UpsertResult, init=False, repr=False)
     """Collects the problems."""
 

@@ -48,4 +48,4 @@ def ended_by(run: Run, journal: Journal, *, if_unended: str = "is running, or wa
     """How a run ended, in words; `if_unended` says what is known of the last one if its end is not in the journal."""
     if run.ended is None:
         return if_unended if run == journal.runs[-1] else "killed, or lost its journal"
-    return f"ended early: {printable(run.ended_by)}" if run.ended_by else "ended well"
+    return f"ended early: {printable(run.ended_by)}" if run.ended_by else "came to its end"

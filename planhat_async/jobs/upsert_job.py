@@ -305,7 +305,7 @@ class UpsertJob:
             self._ledger.note_ended(chunk)
         self.earlier = self._ledger.earlier()
         if (total := self._ledger.total()) is not None:
-            total.stopped_by = run.result.stopped_by
+            total.stopped_by, total.unanswered = run.result.stopped_by, run.result.unanswered
             self._total = total
 
     async def _rows(self) -> Source:

@@ -400,7 +400,7 @@ async def test_a_refused_token_stops_the_run(error: PlanhatError, outcome: str) 
     assert counted(chunks[0]) == {outcome: 1}
     assert sum(chunk.unsent for chunk in chunks[1:]) == run.result.rows - 1 == source.n_taken - 1
     assert source.n_taken < 10
-    assert run.result.problems[-1].reason == "not sent: Planhat had refused everything before"
+    assert run.result.problems[-1].reason == "not sent: an error had stopped the run before"
 
 
 async def test_the_first_refusal_is_reported() -> None:

@@ -15,6 +15,10 @@ class StateError(ValueError):
     """A state file that cannot be used, or belongs to something else; the message says which and why."""
 
 
+class OtherTokenError(StateError):
+    """A state file that was written with another token."""
+
+
 @attrs.frozen(kw_only=True)
 class StateOwner:
     """What a state file belongs to."""
@@ -56,6 +60,7 @@ class StateOwner:
 
         Raises:
             StateError: The message names the differences.
+            OtherTokenError: It was written with another token.
         """
         if held.get("work") != self.work:
             raise StateError(f"{path} is the state of {printable(str(held.get('work')))}, not of {self.work}")
@@ -66,7 +71,7 @@ class StateOwner:
             )
         tenants = (held.get("tenant"), self.tenant)
         if None not in tenants and tenants[0] != tenants[1] and not same_tenant:
-            raise StateError(
+            raise OtherTokenError(
                 f"{path} was written with another token, perhaps for another tenant: name another state, or give "
                 "--same-tenant (same_tenant=True) if only the token is new"
             )
