@@ -26,9 +26,11 @@ class Outcome(StrEnum):
     """The outcome of one row."""
 
     CREATED = "created"
+    """A new record."""
     UPDATED = "updated"
+    """A record that Planhat had, with other values."""
     UNCHANGED = "unchanged"
-    """Planhat already had the same values."""
+    """Planhat already had the same values, perhaps from an earlier attempt of this call whose answer was lost."""
     UNREPORTED = "unreported"
     """Accepted by an answer that does not list rows: the answer about tickets has two counts only."""
     SKIPPED = "skipped"

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from planhat_async._convert import Field, fields_of
+from planhat_async._convert import Field, fields_of, write_time
 from planhat_async.analytics import Metric
 from planhat_async.models import ALL, Company, EndUser, EndUsers
 from planhat_async.records import Model, Person, Record
@@ -36,6 +36,8 @@ _PER_COMPANY: dict[str, float] = {
     "opportunities": 1,
 }
 _OTHERS_PER_COMPANY = 0.5
+_HOURS = 2 * 365 * 24
+"""The time over which records are spread, in a custom field: Planhat sets the time of their creation itself."""
 """Records of any other model that belongs to companies, for each company."""
 _COMPANIES_PER_USER = 40
 """Companies for each user, and for each record of any other model that belongs to no company."""
@@ -117,7 +119,10 @@ class MadeUpTenant:
         fields = fields_of(model.record)
         for number in range(1, self.count(model) + 1):
             company = self._company(number)
-            values: dict[str, Any] = {"custom": {"Seats": number, "Segment": f"segment {number % 7}"}}
+            since = FIRST_DAY + timedelta(hours=number * 7 % _HOURS)
+            values: dict[str, Any] = {
+                "custom": {"Seats": number, "Segment": f"segment {number % 7}", "Since": write_time(since)}
+            }
             if not fields["custom"].is_writable:
                 del values["custom"]
             if model.company_field is not None and not model.company_keys:

@@ -150,6 +150,8 @@ def make_record(cls: type[R], number: int = 1, *, seed: int = 0, company: int | 
         key = f"{company:024x}" if not model.company_keys else extid(key_of(Company, company))
         made[model.company_field] = key if model.company_field == "company_id" else [key]
     made |= _CHOICES.get(model.name, {})
+    if cls is Ticket:
+        made["status"] = draw.choice(_STATUSES)  # any text, of the help desk
     return cls(**{name: value for name, value in (made | fields).items() if value is not None})
 
 
