@@ -29,6 +29,7 @@ from planhat_async import (
     Tasks,
     Tickets,
     Timeouts,
+    UnknownOutcomeError,
     Unreadable,
     UpsertResult,
     UpsertRun,
@@ -225,6 +226,27 @@ def test_a_row_whose_equal_was_found_is_not_sent_again() -> None:
     (problem,) = result.problems
     assert problem.position == 1
     assert "another row has the same values" in problem.reason
+    assert result.stopped_by is None
+
+
+def test_a_half_without_an_answer_is_not_given_the_record_of_the_other_half() -> None:
+    """The answer of the other half has named its record."""
+
+    @define
+    class Halving(MemoryPlanhat):
+        n_writes: int = 0
+
+        async def send(self, request: Request, *, token: Token, timeouts: Timeouts) -> Response:
+            self.n_writes += request.method == "PUT"
+            if request.method == "PUT" and self.n_writes == 1:
+                return Response(status=413, body=b"too large")
+            if request.method == "PUT" and self.n_writes == 2:
+                raise UnknownOutcomeError("lost before it arrived", method="PUT", path="/conversations")
+            return await super().send(request, token=token, timeouts=timeouts)
+
+    planhat = Halving(())
+    result = upsert_notes(planhat, [{"companyId": ACME, "subject": "same"}] * 2, verify_by=["subject"])
+    assert (result.created, len(planhat.api.state.records("notes"))) == (2, 2)
 
 
 def test_no_list_is_read_without_keyless_rows() -> None:

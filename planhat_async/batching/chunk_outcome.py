@@ -162,6 +162,12 @@ class ChunkOutcome:
         self.result.count(Outcome.CREATED, len(ids))
         self.result.created_ids += ids
 
+    def leave_unknown(self, rows: Iterable[Row], reason: str) -> None:
+        """Put some of the doubtful rows into the outcome unknown, although Planhat's list was read."""
+        left = {row.position for row in rows}
+        self.settle([row for row, _ in self.doubtful if row.position in left], Outcome.UNKNOWN, reason)
+        self.doubtful = [(row, why) for row, why in self.doubtful if row.position not in left]
+
     def stay_in_doubt(self, why: str) -> None:
         """Put doubtful rows into the outcome unknown."""
         doubtful, self.doubtful = self.doubtful, []

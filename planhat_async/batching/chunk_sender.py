@@ -15,7 +15,7 @@ from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunk_part import Part
 from planhat_async.batching.chunks import Chunk, Rows, pieces_of
 from planhat_async.batching.outcome_verifier import OutcomeVerifier
-from planhat_async.batching.verification import Floor, UnreadableListError
+from planhat_async.batching.verification import AMBIGUOUS, Floor, UnreadableListError
 from planhat_async.errors import PlanhatError
 from planhat_async.results import Outcome
 
@@ -86,24 +86,23 @@ class ChunkSender:
         except (PlanhatError, UnreadableListError) as error:
             outcome.stay_in_doubt(f"and Planhat's list, which might tell, could not be read: {error}")
             return
+        outcome.leave_unknown(matches.ambiguous, AMBIGUOUS)
         unclear = {row.position for row in matches.ambiguous}
         outcome.settle_found(matches.found, tuple(row for row in matches.missing if row.position not in unclear))
-        outcome.stay_in_doubt(
-            "and another row has the same values, so Planhat's list cannot tell which of them it holds"
-        )
 
     async def _send_pending(
         self, outcome: ChunkOutcome, permission: Callable[[], AbstractAsyncContextManager[Any]]
     ) -> None:
         while outcome.pending:
             part = outcome.pending.pop()
+            n_doubtful, n_ids = len(outcome.doubtful), len(outcome.result.created_ids)
             try:
                 body = await _body_of(part.rows, outcome.chunk)
                 async with permission():
                     parts = await self._send_part(outcome, part, body)
-                    if self.verifier is not None and not outcome.doubtful:
+                    if self.verifier is not None and len(outcome.doubtful) == n_doubtful:
                         # The ids of an answer that leaves rows in doubt may belong to those rows.
-                        self.verifier.claim(outcome.result.created_ids)
+                        self.verifier.claim(outcome.result.created_ids[n_ids if n_doubtful else 0 :])
             except BaseException:
                 outcome.pending.append(part)  # `give_up` settles it by whether it was sent
                 raise

@@ -37,6 +37,8 @@ from planhat_async.batching.chunks import Row
 Seen: TypeAlias = tuple[str, Fingerprint]
 """The `_id` and the fingerprint of a record in a list."""
 
+AMBIGUOUS = "not found, and another row has the same values of verify_by: the record found may belong to either"
+"""The reason of a row that is not looked for again."""
 N_NEWEST = 1000
 """The number of the newest `_id`s that are read to find a floor."""
 _MARGIN_SECONDS = 60

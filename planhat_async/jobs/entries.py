@@ -18,14 +18,17 @@ from typing import Self
 import attrs
 
 from planhat_async._convert import printable
+from planhat_async.batching.answers import INCOMPLETE
 from planhat_async.batching.chunk_ledger import Recorded
 from planhat_async.batching.chunk_outcome import ChunkOutcome
 from planhat_async.batching.chunks import Chunk, ranges_in_order
 from planhat_async.batching.request_failures import refuses_everything
-from planhat_async.batching.verification import Floor
+from planhat_async.batching.verification import AMBIGUOUS, Floor
 from planhat_async.errors import AuthenticationError, DecodeError, PlanhatError, RateLimitedError, StatusError
 from planhat_async.results import ChunkResult, Outcome, Problem, ranges_of
 
+FINAL_REASONS = frozenset({INCOMPLETE, AMBIGUOUS})
+"""Reasons of unknown rows that only a user can decide: a rerun does not send or look for them again by itself."""
 MAX_GROUPS = 50
 """Reasons that an entry keeps; rows with any other share one reason."""
 
@@ -201,16 +204,20 @@ def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool
 
     Keyed rows are sent again if they are unknown, which does no harm: the whole chunk, if Planhat does not say which
     rows they are, or if it `is_stale`, because an earlier chunk with one of its keys is sent again. Of keyless rows
-    only those are sent again that were provably not processed, and on request those that are unknown.
+    only those are sent again that were provably not processed, and on request those that are unknown. Rows that are
+    unknown for one of the `FINAL_REASONS` are sent again on request only.
     """
     result = _result_of(entry, chunk)
+    is_requested = policy.resends_unknown and not policy.verifies
     resent = {Outcome.UNSENT, Outcome.REJECTED} if entry.state is ChunkState.UNSENT else {Outcome.UNSENT}
-    if entry.is_keyed or (policy.resends_unknown and not policy.verifies):
+    if entry.is_keyed or is_requested:
         resent.add(Outcome.UNKNOWN)
-    if entry.is_keyed and (is_stale or any(one.outcome in resent and one.position is None for one in result.problems)):
+    final = frozenset[str]() if is_requested else FINAL_REASONS
+    left = [one for one in result.problems if one.reason not in final]
+    if entry.is_keyed and (is_stale or any(one.outcome in resent and one.position is None for one in left)):
         may_be_stored = entry.state is not ChunkState.UNSENT or result.stored + result.unknown > 0
         return attrs.evolve(unrecorded(chunk), may_be_stored=may_be_stored)
-    outcomes = {problem.position: problem.outcome for problem in result.problems}
+    outcomes = {problem.position: problem.outcome for problem in left}
     pending = tuple(row for row in chunk.rows if outcomes.get(row.position) in resent)
     unknown = tuple(row for row in chunk.rows if outcomes.get(row.position) is Outcome.UNKNOWN)
     doubtful = unknown if policy.verifies and not entry.is_keyed else ()
@@ -238,7 +245,7 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
     is_harmless = error is not None and not may_quote_a_row(error)
     for problem in problems:
         is_of_request = error is not None and str(error) in problem.reason
-        if keeps_values or (is_of_request and is_harmless):
+        if keeps_values or (is_of_request and is_harmless) or problem.reason in FINAL_REASONS:
             reason = problem.reason
         else:
             # A reason that many rows share, or that of the request, names no row: a number in it is not a key.
@@ -246,7 +253,7 @@ def groups_of(problems: Sequence[Problem], *, error: PlanhatError | None = None,
             reason = without_values(problem.reason, key=None if is_of_all else problem.key)
         reason = printable(reason)
         group = (problem.outcome, reason, problem.key if keeps_values else None)
-        if group not in found and len(found) >= MAX_GROUPS:
+        if group not in found and len(found) >= MAX_GROUPS and reason not in FINAL_REASONS:
             group = (problem.outcome, _OTHER_REASONS, None)
         found.setdefault(group, []).append(problem.position)
     for (outcome, reason, key), positions in found.items():

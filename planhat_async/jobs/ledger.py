@@ -12,10 +12,11 @@ from functools import partial
 import attrs
 
 from planhat_async.batching.chunk_ledger import Recorded
-from planhat_async.batching.chunks import Chunk
+from planhat_async.batching.chunks import Chunk, Rows
 from planhat_async.batching.outcome_verifier import HorizonReader
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.entries import (
+    FINAL_REASONS,
     ChunkState,
     Entry,
     ResendPolicy,
@@ -30,7 +31,7 @@ from planhat_async.jobs.job_identity import HOW_TO_START_OVER
 from planhat_async.jobs.job_progress import in_words
 from planhat_async.jobs.journal import Journal
 from planhat_async.jobs.journal_file import JournalError
-from planhat_async.results import ChunkResult, Outcome, UpsertResult, merged, ranges_of
+from planhat_async.results import STORED, ChunkResult, Outcome, UpsertResult, merged, ranges_of
 
 
 @attrs.define(eq=False)
@@ -49,7 +50,7 @@ class JournalLedger:
     """Reads Planhat's newest `_id`s; without it, entries have no floor."""
     _oldest_behind: dict[int, int] = attrs.field(init=False)
     _last_sent: dict[str, int] = attrs.field(factory=dict, init=False)
-    """By key, the run that sent it last; only of chunks behind which others were answered in an earlier run."""
+    """By key, the run that sent it last; only of chunks behind which a rerun keeps the outcomes of rows."""
     _reached: set[int] = attrs.field(factory=set, init=False)
     _reached_total: UpsertResult = attrs.field(factory=UpsertResult, init=False)
     """The outcomes of the chunks that this run has reached."""
@@ -70,7 +71,7 @@ class JournalLedger:
         self._refuse_change(chunk, digest, before)
         is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
         known = recorded(before, chunk, self._policy, is_stale=is_stale)
-        self._note_keys(chunk, self.run.number if known.pending else before.run)
+        self._note_keys(chunk, before.run, known.pending)
         if known.pending or known.doubtful:
             await self._save_or_withdraw(self._resumed(before, known))
             return known
@@ -179,10 +180,17 @@ class JournalLedger:
         self._reached.add(result.number)
         self._reached_total.add(result)
 
-    def _note_keys(self, chunk: Chunk, run: int) -> None:
-        """Note the run that sent the chunk's keys last, if a later chunk may have to be sent again after it."""
-        if self._oldest_behind.get(chunk.number, run) < run:
-            self._last_sent.update((key, max(run, self._last_sent.get(key, 0))) for key in chunk.keys)
+    def _note_keys(self, chunk: Chunk, before: int, pending: Rows) -> None:
+        """Note the run that sent the chunk's keys last, if a later chunk may have to be sent again after it.
+
+        Args:
+            chunk: The chunk.
+            before: The run that began it last.
+            pending: Its rows that this run sends.
+        """
+        for run, keys in ((before, chunk.keys), (self.run.number, [key for row in pending for key in row.keys])):
+            if self._oldest_behind.get(chunk.number, run) < run:
+                self._last_sent.update((key, max(run, self._last_sent.get(key, 0))) for key in keys)
 
     def _stamped(self, entry: Entry) -> Entry:
         now = time.time()
@@ -240,12 +248,18 @@ def _n_held(ranges: tuple[range, ...], positions: tuple[range, ...]) -> int:
 
 
 def _oldest_behind(journal: Journal) -> dict[int, int]:
-    """By chunk, the earliest run in which a chunk of keyed rows behind it was answered."""
+    """By chunk, the earliest run that sent rows with keys behind it which a rerun does not send again by itself."""
     found: dict[int, int] = {}
     oldest: int | None = None
     for number, entry in sorted(journal.entries.items(), reverse=True):
         if oldest is not None:
             found[number] = oldest
-        if entry.is_keyed and entry.state is ChunkState.ANSWERED:
+        if entry.is_keyed and _keeps_rows(entry):
             oldest = entry.run if oldest is None else min(oldest, entry.run)
     return found
+
+
+def _keeps_rows(entry: Entry) -> bool:
+    """Whether rows of a chunk that were sent are not sent again by a rerun."""
+    is_stored = any(entry.counts.get(name) for name in STORED)
+    return is_stored or any(group.reason in FINAL_REASONS for group in entry.groups)

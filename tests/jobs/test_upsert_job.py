@@ -342,27 +342,72 @@ async def test_rows_a_run_did_not_reach_have_the_outcomes_in_the_journal(
     assert job.result.stopped_by is (refused if way == "refused" else None)
 
 
+def ticket(key: str, **values: Any) -> dict[str, Any]:
+    """A ticket that can be created."""
+    return {"sourceId": key, "email": "a@b.example", "domains": ["b.example"], **values}
+
+
+def lose_first(number: int) -> None:
+    if number == 0:
+        raise LOST
+
+
 async def test_a_rerun_sends_only_the_rows_that_are_unknown(planhat: Sandbox, tmp_path: Path) -> None:
     """The other rows of their chunk keep their outcomes, and what was changed in Planhat meanwhile stays."""
-    planhat.add_company("5f4e3d2c1b0a998877665544")
-    ticket = {"companyId": "5f4e3d2c1b0a998877665544", "email": "a@b.example", "title": "new"}
-    rows = [{**ticket, "sourceId": f"t{n}"} for n in range(4)]
-    rows[1] = {"sourceId": "t1", "title": "new"}  # Planhat drops a new ticket without an address, and does not say so
-    rows[2] = {**rows[2], "companyId": "5f4e3d2c1b0a998877665599"}
     path = tmp_path / "job.db"
-    first = await upsert_on(planhat, Tickets, rows, path)
-    assert counted(first) == {"created": 2, "rejected": 1, "unknown": 1}
-    assert [problem.position for problem in first.problems] == [1, 2]
+    rows = [ticket(f"t{n}", title="new") for n in range(4)]
+    network = Watched(planhat.url, before=lambda number: lose_first(number - 1))
+    assert counted(await upsert_on(planhat, Tickets, rows, path, network)) == {"created": 2, "unknown": 2}
     async with session_on(planhat) as session:
         await Tickets(session).upsert_many([{**rows[0], "title": "edited"}])
     network = Watched(planhat.url)
     second = await upsert_on(planhat, Tickets, rows, path, network)
-    assert (counted(second), network.n_writes) == (counted(first), 1)
-    assert [problem.position for problem in second.problems] == [1, 2]
-    assert {ticket["sourceId"]: ticket["title"] for ticket in planhat.records("tickets")} == {
-        "t0": "edited",
-        "t3": "new",
-    }
+    assert (counted(second), network.n_writes) == ({"created": 4}, 1)
+    assert {one["sourceId"]: one["title"] for one in planhat.records("tickets")}["t0"] == "edited"
+
+
+async def test_a_row_that_lacks_what_a_new_record_needs_is_sent_again_on_request_only(
+    planhat: Sandbox, tmp_path: Path
+) -> None:
+    """Planhat has dropped it without a word: sent again unchanged, it would be dropped again."""
+    planhat.add_company("5f4e3d2c1b0a998877665544", domains=["b.example"])
+    path = tmp_path / "job.db"
+    rows = [ticket("t0"), {"sourceId": "t1", "title": "new"}, ticket("t2", domains=["c.example"]), ticket("t3")]
+    first = await upsert_on(planhat, Tickets, rows, path)
+    assert counted(first) == {"created": 2, "rejected": 1, "unknown": 1}
+    assert [problem.position for problem in first.problems] == [1, 2]
+    for options, n_writes in (({}, 0), ({"resend_unknown": True}, 1)):
+        network = Watched(planhat.url)
+        again = await upsert_on(planhat, Tickets, rows, path, network, **options)
+        assert (counted(again), network.n_writes) == (counted(first), n_writes)
+        assert [problem.position for problem in again.problems] == [1, 2]
+
+
+@pytest.mark.parametrize("is_incomplete", [False, True])
+async def test_rows_behind_one_that_is_sent_again_are_sent_again(
+    planhat: Sandbox, tmp_path: Path, is_incomplete: bool
+) -> None:
+    """The last row of a key counts, also where other rows of its chunk are unknown, so that it is open in any case."""
+    path = tmp_path / "job.db"
+    other = {"sourceId": "C", "title": "x"} if is_incomplete else ticket("C")
+    rows = [ticket("A", title="old"), ticket("B"), other, ticket("A", title="new")]
+    for network in (Watched(planhat.url, before=lose_first), Watched(planhat.url), Watched(planhat.url)):
+        await upsert_on(planhat, Tickets, rows, path, network)
+        assert [one["title"] for one in planhat.records("tickets") if one["sourceId"] == "A"] == ["new"]
+
+
+async def test_an_ambiguous_row_stays_unknown(planhat: Sandbox, tmp_path: Path) -> None:
+    """A later run would take the record of its equal for it, and count as stored what is not."""
+    rows = [{"companyId": "5f4e3d2c1b0a998877665544", "subject": "same"}] * 2
+
+    def lose_second(number: int) -> None:
+        if number == 1:
+            raise LOST
+
+    for network in (Watched(planhat.url, before=lose_second, after=lose_first), Watched(planhat.url)):
+        options: dict[str, Any] = {"chunk_size": 1, "verify_by": ["subject"], "verify_wait": 0}
+        result = await upsert_on(planhat, Notes, rows, tmp_path / "job.db", network, **options)
+        assert (counted(result), len(planhat.records("notes"))) == ({"created": 1, "unknown": 1}, 1)
 
 
 @pytest.mark.parametrize("way", ["stopped", "refused", "left"])
