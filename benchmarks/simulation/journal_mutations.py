@@ -42,7 +42,7 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _LEDGER,
         "keys of chunks that are sent again are not noted",
-        "self._note_keys(chunk, self.run.number if known.pending else before.run)",
+        "self._note_keys(chunk, before.run, known.pending)",
         "pass",
     ),
     (
@@ -87,11 +87,11 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (_JOB, "chunks that end late are not counted", "self.unseen = run.take_ended()\n        if", "if"),
     # The policy of a rerun.
     (_ENTRIES, "stale chunks are not sent again", "entry.is_keyed and (is_stale or any(", "entry.is_keyed and (any("),
-    (_ENTRIES, "keyed rows in doubt are not sent again", "if entry.is_keyed or (policy", "if (policy"),
+    (_ENTRIES, "keyed rows in doubt are not sent again", "if entry.is_keyed or is_requested:", "if is_requested:"),
     (
         _ENTRIES,
         "unknown rows that are not named are not sent again",
-        "(is_stale or any(one.outcome in resent and one.position is None for one in result.problems))",
+        "(is_stale or any(one.outcome in resent and one.position is None for one in left))",
         "is_stale",
     ),
     (
@@ -113,12 +113,8 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "if outcomes.get(row.position) in resent - {Outcome.UNSENT})",
     ),
     (_ENTRIES, "doubtful rows are not looked for", "doubtful = unknown if", "doubtful = () if"),
-    (
-        _ENTRIES,
-        "unknown chunks count as answered",
-        "ChunkState.UNKNOWN if result.unknown else ChunkState.ANSWERED",
-        "ChunkState.ANSWERED",
-    ),
+    (_LEDGER, "only chunks of which every row is stored keep rows", "_keeps_rows(entry):", "not entry.groups:"),
+    (_ENTRIES, "incomplete and ambiguous rows are sent again", "FINAL_REASONS\n    left", "frozenset()\n    left"),
     (
         _ENTRIES,
         "unsent chunks count as answered",

@@ -169,13 +169,16 @@ def _resolution(night: Evidence) -> Iterator[str]:
     if len(night.runs) < 2 or night.runs[-1].end != "done" or night.runs[-2].end != "done" or night.plan.disk_faults:
         return
     last = night.runs[-1]
+    n_equal = Counter(map(night.plan.marker, range(len(night.plan.rows))))
     again = {word for one in _sends_of(night, last.process) for word in one.split()}
     yield from (f"row {one} is unsent after a run without trouble" for one in last.not_stored.get("unsent", ()))
     for position in last.not_stored.get("unknown", ()):
         is_sent = night.plan.marker(position) in again
         if night.plan.rows[position].key is not None and not is_sent:
             yield f"row {position} has a key, is unknown, and is not sent again by {last.process}"
-        elif night.plan.rows[position].key is None and night.plan.verifies:
+        elif (
+            night.plan.rows[position].key is None and night.plan.verifies and n_equal[night.plan.marker(position)] == 1
+        ):
             yield f"row {position} is unknown, and is not found by {last.process}"
 
 
