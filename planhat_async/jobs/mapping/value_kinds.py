@@ -26,7 +26,7 @@ _LEADING_ZERO = re.compile(r"0\d", re.ASCII)
 _EPOCHS = (("epoch seconds", 10), ("epoch milliseconds", 13))
 _MAX_ITEM = 40
 _MAX_UNREAD, _MIN_READ = 0.05, 20
-"""The greatest share of cells that are no times in a column of times, and the fewest that are."""
+"""The greatest share of other cells in a column of times, and the fewest times in it."""
 _MAY_BE_TIME = re.compile(r"(?=.{6,40}$).*\d.*\d")
 _DAYS = (
     "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",

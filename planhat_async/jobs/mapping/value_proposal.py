@@ -63,7 +63,7 @@ def misfit(field: Field | None, kind: ValueKind) -> str:
 
 
 def unread_in_words(field: Field | None, kind: ValueKind) -> str:
-    """How many values are no times, for a remark about a field of times or a custom one; empty if all are."""
+    """How many values are not times, for a remark about a field of times or a custom one; empty if all are."""
     if not kind.n_unread or (field is not None and field.type not in (date, datetime)):
         return ""
     one, several = ("a day", "days") if kind.name == "date" else ("a time", "times")
