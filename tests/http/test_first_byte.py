@@ -210,10 +210,10 @@ class Silent(AbstractResolver):
 
 async def test_a_deadline_says_how_the_last_attempt_failed() -> None:
     """Whether it waited for the rate limit or for a server that is dead decides what to do."""
-    retry = RetryPolicy(wait_initial=0.01, wait_max=0.01, attempts=100)
+    retry = RetryPolicy(wait_initial=0.1, wait_max=0.1, attempts=100)
     async with (
         Sandbox(faults="http_429=1") as planhat,
-        Session(TOKEN, base_url=planhat.url, timeouts=Timeouts(deadline=0.2), retry=retry) as session,
+        Session(TOKEN, base_url=planhat.url, timeouts=Timeouts(deadline=0.9), retry=retry) as session,
     ):
         url = planhat.url
         with pytest.raises(
@@ -221,14 +221,14 @@ async def test_a_deadline_says_how_the_last_attempt_failed() -> None:
         ) as refused:
             await session.request("POST", "/tasks", json={})
         assert refused.value.last_status == 429
-    async with Session(TOKEN, base_url=url, timeouts=Timeouts(deadline=0.2), retry=retry) as session:
+    async with Session(TOKEN, base_url=url, timeouts=Timeouts(deadline=0.9), retry=retry) as session:
         with pytest.raises(NotSentError, match="waited to be sent; the attempt before failed: no connection to http:"):
             await session.request("POST", "/tasks", json={})
 
 
 async def test_a_deadline_that_expires_in_a_queue_says_so() -> None:
     """Nothing is wrong with the server: the calls of this session have used up the rate limit."""
-    limits, timeouts = RateLimits(per_minute=1), Timeouts(deadline=0.5)
+    limits, timeouts = RateLimits(per_minute=1), Timeouts(deadline=1.5)
     async with Sandbox() as planhat, Session(TOKEN, base_url=planhat.url, limits=limits, timeouts=timeouts) as session:
         await Tasks(session).page(limit=1)
         with pytest.raises(NotSentError, match=r"the deadline passed while it waited for the rate limit$") as late:
