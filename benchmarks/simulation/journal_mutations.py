@@ -23,7 +23,7 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _LEDGER,
         "a resumed chunk is not noted as in flight",
-        "await self._save_or_withdraw(self._resumed(before, known))",
+        "await self._save_or_withdraw(resumed)",
         "pass",
     ),
     (
@@ -42,14 +42,20 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         _LEDGER,
         "keys of chunks that are sent again are not noted",
-        "self._note_keys(chunk, before.run, known.pending)",
+        "self._note_keys(chunk, before if resumed is None else resumed)",
         "pass",
     ),
     (
         _LEDGER,
         "a resumed chunk has no rows in flight",
-        "pending=ranges_of(row.position for row in rows))",
-        "pending=())",
+        "pending=ranges_of(again)",
+        "pending=()",
+    ),
+    (
+        _ENTRIES,
+        "rows that are not sent again count as sent by the last run",
+        "if holds(ranges, position):",
+        "if False:",
     ),
     (_LEDGER, "chunks of earlier runs are counted twice", "if number not in self._reached]", "]"),
     (_LEDGER, "a settled chunk is not counted", "        self._count(known.settled)\n", ""),

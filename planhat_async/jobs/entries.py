@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -101,6 +102,8 @@ class Entry:
     """Attempts that the run had made by the end."""
     floor: str | None = None
     """Lower bound for the `_id`s created from its rows; `None` if they have keys, or if it could not be read."""
+    earlier: Mapping[int, tuple[range, ...]] = attrs.field(factory=dict)
+    """Positions of the rows that `run` has not sent again, by the run that sent them last."""
 
     @classmethod
     def of_chunk(cls, chunk: Chunk, digest: str, *, floor: str | None = None, keeps_values: bool = False) -> Self:
@@ -119,6 +122,13 @@ class Entry:
             groups=tuple(groups_of(chunk.invalid, keeps_values=keeps_values)),
             floor=floor,
         )
+
+    def run_of(self, position: int) -> int:
+        """The run that sent a row last."""
+        for run, ranges in self.earlier.items():
+            if holds(ranges, position):
+                return run
+        return self.run
 
     @property
     def all_groups(self) -> tuple[Group, ...]:
@@ -192,6 +202,12 @@ def digest_of(chunk: Chunk) -> str:
     numbers.extend(problem.position or 0 for problem in chunk.invalid)
     numbers.extend(edge for one in chunk.skipped for edge in (one.start, one.stop))
     return f"{zlib.crc32(numbers, zlib.crc32(chunk.body)):08x}-{len(chunk.body):x}-{len(chunk.invalid):x}"
+
+
+def holds(ranges: Sequence[range], position: int) -> bool:
+    """Whether a position is in one of the ranges, which are in order."""
+    number = bisect_right(ranges, position, key=lambda one: one.start)
+    return number > 0 and position in ranges[number - 1]
 
 
 def n_rows_of(chunk: Chunk) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -12,7 +11,7 @@ from functools import partial
 import attrs
 
 from planhat_async.batching.chunk_ledger import Recorded
-from planhat_async.batching.chunks import Chunk, Rows
+from planhat_async.batching.chunks import Chunk
 from planhat_async.batching.outcome_verifier import HorizonReader
 from planhat_async.errors import PlanhatError
 from planhat_async.jobs.entries import (
@@ -22,6 +21,7 @@ from planhat_async.jobs.entries import (
     ResendPolicy,
     Run,
     digest_of,
+    holds,
     n_rows_of,
     recorded,
     unrecorded,
@@ -69,11 +69,11 @@ class JournalLedger:
         if before is None:
             return await self._begin_first(chunk, digest)
         self._refuse_change(chunk, digest, before)
-        is_stale = any(self._last_sent.get(key, 0) > before.run for key in chunk.keys)
-        known = recorded(before, chunk, self._policy, is_stale=is_stale)
-        self._note_keys(chunk, before.run, known.pending)
-        if known.pending or known.doubtful:
-            await self._save_or_withdraw(self._resumed(before, known))
+        known = recorded(before, chunk, self._policy, is_stale=self._is_stale(chunk, before))
+        resumed = self._resumed(before, chunk, known) if known.pending or known.doubtful else None
+        self._note_keys(chunk, before if resumed is None else resumed)
+        if resumed is not None:
+            await self._save_or_withdraw(resumed)
             return known
         if before.state is ChunkState.SENDING:
             # Counted only afterwards: if this fails, the entry still has the rows that may be stored.
@@ -163,7 +163,7 @@ class JournalLedger:
             total.add(entry.result)
         known = merged(one for entry in earlier for one in entry.positions)
         for chunk in self._unbegun:
-            again = {one.position for one in chunk.problems if one.position is not None and _holds(known, one.position)}
+            again = {one.position for one in chunk.problems if one.position is not None and holds(known, one.position)}
             others = without(chunk, again)
             # The rows of a chunk that was not begun are problems, or were skipped.
             others.count(Outcome.SKIPPED, len(again) - _n_held(known, chunk.positions))
@@ -180,28 +180,38 @@ class JournalLedger:
         self._reached.add(result.number)
         self._reached_total.add(result)
 
-    def _note_keys(self, chunk: Chunk, before: int, pending: Rows) -> None:
-        """Note the run that sent the chunk's keys last, if a later chunk may have to be sent again after it.
+    def _is_stale(self, chunk: Chunk, before: Entry) -> bool:
+        """Whether an earlier chunk with a key of this one was sent after it."""
+        return bool(self._last_sent) and any(
+            self._last_sent.get(key, 0) > before.run_of(row.position) for row in chunk.rows for key in row.keys
+        )
 
-        Args:
-            chunk: The chunk.
-            before: The run that began it last.
-            pending: Its rows that this run sends.
-        """
-        for run, keys in ((before, chunk.keys), (self.run.number, [key for row in pending for key in row.keys])):
-            if self._oldest_behind.get(chunk.number, run) < run:
-                self._last_sent.update((key, max(run, self._last_sent.get(key, 0))) for key in keys)
+    def _note_keys(self, chunk: Chunk, entry: Entry) -> None:
+        """Note the runs that sent the chunk's keys last, if a later chunk may have to be sent again after it."""
+        if self._oldest_behind.get(chunk.number, entry.run) < entry.run:
+            for row in chunk.rows:
+                run = entry.run_of(row.position)
+                self._last_sent.update((key, max(run, self._last_sent.get(key, 0))) for key in row.keys)
 
     def _stamped(self, entry: Entry) -> Entry:
         now = time.time()
         return attrs.evolve(entry, run=self.run.number, begun=entry.begun or now, sent=now, ended=None)
 
-    def _resumed(self, before: Entry, known: Recorded) -> Entry:
+    def _resumed(self, before: Entry, chunk: Chunk, known: Recorded) -> Entry:
         """The entry of a chunk of which rows are about to be sent again."""
+        again = {row.position for row in (*known.pending, *known.doubtful)}
+        kept: dict[int, list[int]] = {}
+        for row in chunk.rows if before.is_keyed and len(again) < len(chunk.rows) else ():
+            if row.position not in again:
+                kept.setdefault(before.run_of(row.position), []).append(row.position)
         entry = before.with_result(known.settled, keeps_values=self._keeps_values)
-        rows = (*known.pending, *known.doubtful)
         return self._stamped(
-            attrs.evolve(entry, state=ChunkState.SENDING, pending=ranges_of(row.position for row in rows))
+            attrs.evolve(
+                entry,
+                state=ChunkState.SENDING,
+                pending=ranges_of(again),
+                earlier={run: ranges_of(positions) for run, positions in kept.items()},
+            )
         )
 
     async def _save_or_withdraw(self, entry: Entry) -> None:
@@ -229,11 +239,6 @@ class JournalLedger:
         )
 
 
-def _holds(ranges: tuple[range, ...], position: int) -> bool:
-    number = bisect_right(ranges, position, key=lambda one: one.start)
-    return number > 0 and position in ranges[number - 1]
-
-
 def _n_held(ranges: tuple[range, ...], positions: tuple[range, ...]) -> int:
     """How many of the positions are in the ranges; both are in order."""
     n_held = number = at = 0
@@ -255,7 +260,7 @@ def _oldest_behind(journal: Journal) -> dict[int, int]:
         if oldest is not None:
             found[number] = oldest
         if entry.is_keyed and _keeps_rows(entry):
-            oldest = entry.run if oldest is None else min(oldest, entry.run)
+            oldest = min([entry.run, *entry.earlier, *([] if oldest is None else [oldest])])
     return found
 
 

@@ -12,8 +12,8 @@ import attrs
 from planhat_async.jobs.entries import ChunkState, Entry, Group
 from planhat_async.results import Outcome, merged
 
-SCHEMA_VERSION = 4
-"""1 had other digests and no positions; 2 had no floors and no room; 3 had other digests."""
+SCHEMA_VERSION = 5
+"""1 had other digests and no positions; 2 had no floors and no room; 3 had other digests; 4 had no runs of rows."""
 APPLICATION_ID = 0x504C4A4F
 """Distinguishes a journal from other SQLite files."""
 _SCHEMA = """
@@ -26,7 +26,7 @@ CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL, digest TEXT NOT NULL, is_keyed INTEGER NOT NULL,
     state TEXT NOT NULL, positions TEXT NOT NULL, pending TEXT NOT NULL, counts TEXT NOT NULL, problems TEXT NOT NULL,
     isolation_calls INTEGER NOT NULL, run INTEGER NOT NULL, begun REAL NOT NULL, sent REAL NOT NULL, ended REAL,
-    n_attempts INTEGER NOT NULL, floor TEXT
+    n_attempts INTEGER NOT NULL, floor TEXT, earlier TEXT NOT NULL
 );
 CREATE TABLE room (bytes BLOB NOT NULL);
 """
@@ -83,6 +83,7 @@ def row_of(entry: Entry) -> dict[str, Any]:
         "positions": _encode(entry.positions),
         "pending": _encode(entry.pending),
         "counts": _encode(dict(entry.counts)),
+        "earlier": _encode(dict(entry.earlier)),
         "problems": _encode([attrs.astuple(group, recurse=False) for group in entry.groups]),
     }
 
@@ -102,6 +103,7 @@ def entry_of(row: dict[str, Any]) -> Entry:
             "positions": _ranges_of(json.loads(row["positions"])),
             "pending": _ranges_of(json.loads(row["pending"])),
             "counts": _counts_of(json.loads(row["counts"])),
+            "earlier": {int(run): _ranges_of(pairs) for run, pairs in json.loads(row["earlier"]).items()},
         },
         groups=tuple(
             Group(Outcome(outcome), reason, _ranges_of(pairs), n_nameless, key)
