@@ -133,8 +133,7 @@ def first_outcomes(
     """
     if outcome is Outcome.CREATED or not earlier:
         return {outcome: n_rows}, tuple(earlier)
-    # Stored before, it would be unchanged: that it is updated proves nothing of an earlier answer.
-    left = [one if outcome is Outcome.UPDATED else one.with_found(n_rows) for one in earlier]
+    left = [one.with_found(n_rows) for one in earlier]
     n_created = 0
     for index, one in enumerate(left):  # a row is created once, so no two answers state the same creation
         n_here = min(n_rows - n_created, one.created)
