@@ -49,7 +49,7 @@ def test_a_thousand_nights_keep_all_promises(first: int) -> None:
     assert tally_of(range(first, first + 100)).failures == []
 
 
-@pytest.mark.parametrize("seed", [50163, 69690, 80547, 100294, 106788, 110100, 111240])
+@pytest.mark.parametrize("seed", mutations.FAILED_ONCE)
 def test_nights_that_failed_once_keep_all_promises(seed: int) -> None:
     """What each has found is in docs/simulation.md."""
     assert tally_of(range(seed, seed + 1)).failures == []

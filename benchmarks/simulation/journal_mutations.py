@@ -120,10 +120,4 @@ JOURNAL_MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (_ENTRIES, "doubtful rows are not looked for", "doubtful = unknown if", "doubtful = () if"),
     (_LEDGER, "only chunks of which every row is stored keep rows", "_keeps_rows(entry):", "not entry.groups:"),
-    (
-        _ENTRIES,
-        "unsent chunks count as answered",
-        "        return ChunkState.UNSENT\n",
-        "        return ChunkState.ANSWERED\n",
-    ),
 )

@@ -62,6 +62,10 @@ def unfit() -> list[str]:
     return found
 
 
+FAILED_ONCE = (50163, 69690, 80547, 100294, 106788, 110100, 111240)
+"""Nights that the search has found, and that pass now: see docs/simulation.md."""
+
+
 def _search_one(file: str, what: str, old: str, new: str, *, seeds: str) -> Found:
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         for name, source in _PACKAGES.items():
@@ -71,7 +75,8 @@ def _search_one(file: str, what: str, old: str, new: str, *, seeds: str) -> Foun
         if text.count(old) != 1:
             raise SystemExit(f"{file}: {what}: the text of the mutation does not occur once")
         path.write_text(text.replace(old, new), "utf-8")
-        by = _first_failure(Path(folder), seeds)
+        nights = (seeds, *(f"{one}-{one}" for one in FAILED_ONCE))
+        by = next(filter(None, (_first_failure(Path(folder), each) for each in nights)), "")
     return Found(file, what, by)
 
 
