@@ -233,7 +233,9 @@ def recorded(entry: Entry, chunk: Chunk, policy: ResendPolicy, *, is_stale: bool
     if entry.is_keyed and (is_stale or any(one.outcome in resent and one.position is None for one in left)):
         may_be_stored = entry.state is not ChunkState.UNSENT or result.stored + result.unknown > 0
         return attrs.evolve(unrecorded(chunk), may_be_stored=may_be_stored)
-    outcomes = {problem.position: problem.outcome for problem in left}
+    outcomes = {one.position: one.outcome for one in left if one.outcome in {*resent, Outcome.UNKNOWN}}
+    if not outcomes:  # as of most chunks: their rows need not be looked at
+        return Recorded(settled=result)
     pending = tuple(row for row in chunk.rows if outcomes.get(row.position) in resent)
     unknown = tuple(row for row in chunk.rows if outcomes.get(row.position) is Outcome.UNKNOWN)
     doubtful = unknown if policy.verifies and not entry.is_keyed else ()

@@ -103,7 +103,7 @@ def entry_of(row: dict[str, Any]) -> Entry:
             "positions": _ranges_of(json.loads(row["positions"])),
             "pending": _ranges_of(json.loads(row["pending"])),
             "counts": _counts_of(json.loads(row["counts"])),
-            "earlier": {int(run): _ranges_of(pairs) for run, pairs in json.loads(row["earlier"]).items()},
+            "earlier": {int(run): _ranges_of(pairs) for run, pairs in dict(json.loads(row["earlier"])).items()},
         },
         groups=tuple(
             Group(Outcome(outcome), reason, _ranges_of(pairs), n_nameless, key)
