@@ -297,7 +297,16 @@ COUNTS = ("x", "[]", "3", "null", '{"made": 3}', '{"created": "3"}', '{"created"
 
 @pytest.mark.parametrize(
     ("column", "content"),
-    [("state", "x"), ("problems", "x"), ("positions", "x"), ("pending", "x"), *(("counts", one) for one in COUNTS)],
+    [
+        ("state", "x"),
+        ("problems", "x"),
+        ("positions", "x"),
+        ("pending", "x"),
+        ("earlier", "x"),
+        ("earlier", "7"),
+        ("earlier", "[1]"),
+        *(("counts", one) for one in COUNTS),
+    ],
 )
 async def test_an_invalid_entry_is_damage(tmp_path: Path, column: str, content: str) -> None:
     """It was edited. Counts must be an object of outcomes and whole numbers."""
