@@ -9,14 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from planhat_async import __version__
 from planhat_async.cli import console
 from planhat_async.cli.delete_command import delete
-from planhat_async.cli.demo import DemoReport, run_demo
 from planhat_async.cli.exit_codes import NOT_ALL_STORED, refusals
 from planhat_async.cli.export_command import export
 from planhat_async.cli.help_display import CommandGroup, add_commands
@@ -29,11 +28,14 @@ from planhat_async.cli.number_options import seconds_of, whole_number
 from planhat_async.cli.operation import operated
 from planhat_async.cli.pace_command import pace
 from planhat_async.cli.signals import run, signals_handled
-from planhat_async.cli.tenant_demo import TenantReport, made_up_records, run_tenant_demo
 from planhat_async.cli.upsert_command import upsert
-from planhat_async.sandbox import Sandbox
-from planhat_async.sandbox.faults import described
 
+if TYPE_CHECKING:
+    from planhat_async.cli.demo import DemoReport
+    from planhat_async.cli.tenant_demo import TenantReport
+    from planhat_async.sandbox import Sandbox
+
+# A sandbox and made-up records take a sixth of the time that the program starts in, so only their commands import them.
 _LIMITS = "Limits"
 
 
@@ -167,6 +169,10 @@ def sandbox(
     Its records are lost when it stops, unless --save is given. It accepts the token in PLANHAT_API_TOKEN, or any token
     if that is not set. It is also the analytics host, for the tenant in PLANHAT_TENANT_UUID, or for any tenant.
     """
+    from planhat_async.cli.tenant_demo import made_up_records  # noqa: PLC0415
+    from planhat_async.sandbox import Sandbox  # noqa: PLC0415
+    from planhat_async.sandbox.faults import described  # noqa: PLC0415
+
     if list_faults:
         console.out.print(described())
         return
@@ -228,6 +234,9 @@ def demo(
     It needs no account and no network. With --tenant, it writes companies, their end users and records of every other
     model once.
     """
+    from planhat_async.cli.demo import run_demo  # noqa: PLC0415
+    from planhat_async.cli.tenant_demo import run_tenant_demo  # noqa: PLC0415
+
     with refusals():
         if (rows if tenant else companies) is not None:
             raise ValueError("--companies needs --tenant" if companies is not None else "--rows is not for --tenant")
