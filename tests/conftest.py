@@ -1,5 +1,6 @@
 """Fixtures and settings of many tests."""
 
+import gc
 import inspect
 import os
 from asyncio import AbstractEventLoop
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = {id(found[index * len(found) // most]) for found in cases.values() for index in range(most)}
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
     items[:] = [item for item in items if id(item) in kept]
+
+
+def pytest_collection_finish() -> None:
+    """Leave the thousands of tests out of every later garbage collection, of which some tests ask for many."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

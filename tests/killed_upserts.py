@@ -72,6 +72,7 @@ class KilledJob:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "planhat_async", "upsert", self.model, str(self.file)),
             *("--journal", str(self.journal), "--chunk-size", str(CHUNK_SIZE), "--concurrency", "3", "--json"),
+            *("--per-minute", "10000"),
             env={**os.environ, "PLANHAT_BASE_URL": self.planhat.url, "PLANHAT_API_TOKEN": self.planhat.token},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -703,7 +703,7 @@ def test_a_resumed_export_equals_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("facts", STOCKED, ids=lambda facts: facts.name)
+@pytest.mark.parametrize("facts", [Notes.model, Tasks.model], ids=lambda facts: facts.name)
 def test_a_killed_export_is_resumed_to_the_same_file(desk: Desk, stocked: str, facts: Model) -> None:
     """It could neither print a message nor finish its last line."""
     model, size = facts.name, page_size_of(facts)
@@ -993,7 +993,7 @@ def test_a_sandbox_gets_the_options_of_its_command(
             await super().start()
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(cli, "Sandbox", Brief)
+    monkeypatch.setattr("planhat_async.sandbox.Sandbox", Brief)
     monkeypatch.setenv("PLANHAT_API_TOKEN", token)
     ended = run("sandbox", *arguments)
     assert (ended.code, asked) == (0, [made])
@@ -1086,12 +1086,13 @@ def test_a_failed_demo_reports_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def lossy(*_: Any, **__: Any) -> DemoReport:
         return evolve(good_report, n_exported=0)
 
-    monkeypatch.setattr(cli, "run_demo", lossy)
+    monkeypatch.setattr("planhat_async.cli.demo.run_demo", lossy)
     ended = run("demo")
     assert ended.code == 1
     assert ended.out.startswith("Something was lost, doubled or changed: 3 calls, ")
 
 
+@pytest.mark.slow
 def test_without_a_command_the_help_is_shown() -> None:
     """It contains the commands and the meaning of the exit codes."""
     ended = run()

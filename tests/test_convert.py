@@ -622,6 +622,7 @@ class Foreign:
 
 
 class TestJson:
+    @pytest.mark.slow
     @given(JSON)
     def test_any_value_survives_a_round_trip_through_json(self, value: Any) -> None:
         """Covers text, numbers of any size, and nesting."""
@@ -713,6 +714,7 @@ class TestJson:
         assert excerpt(b"abc", 2) == "ab"
 
 
+@pytest.mark.slow
 def test_excessive_nesting_is_always_refused() -> None:
     """Sometimes only the encoder can detect it, because other values are validated before."""
     deep: list[Any] = []

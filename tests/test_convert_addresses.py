@@ -120,6 +120,7 @@ def test_an_end_user_is_not_matched_on_blanks() -> None:
         requirements_of(EndUsers.model).check_upsert({"email": ""})
 
 
+@pytest.mark.slow
 @given(st.from_regex(PLAIN_ADDRESS, fullmatch=True))
 def test_the_quick_test_accepts_addresses_only(address: str) -> None:
     """It is a subset of the whole test."""

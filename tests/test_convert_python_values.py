@@ -558,7 +558,7 @@ def _(value: datetime, decoded: Any, _: Field | None) -> bool:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=500)
 @given(st.sampled_from(FIELDS), VALUES)
 def test_any_value_is_sent_exactly_or_refused_by_name(place: tuple[Any, Field], value: Any) -> None:
     """Either JSON that decodes to an equal value, or an error that begins with the field's name."""

@@ -42,7 +42,7 @@ def test_a_record_from_bytes_equals_one_from_a_dict(cls: type[Record]) -> None:
     reader = RowReader(cls)
     n_straight = 0
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(row=rows_of(cls))
     def check(row: bytes) -> None:
         nonlocal n_straight

@@ -190,6 +190,7 @@ def test_keys_may_be_in_a_csv_of_any_dialect(desk: Desk) -> None:
     assert ended.err[0].startswith(f"planhat-async: {file}: the header is one column that holds ';': if that ")
 
 
+@pytest.mark.slow
 def test_keys_may_come_through_a_pipe(desk: Desk) -> None:
     """One on each line, or in another format if that is said."""
     ids = stocked(desk, 2)

@@ -82,6 +82,7 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
         thread.join(timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stocked")
 def test_every_model_has_a_file(desk: Desk) -> None:
     """Each holds what an export of that model holds, hidden records included."""
@@ -142,6 +143,7 @@ def test_resume_leaves_complete_files_and_goes_on_with_the_rest() -> None:
     assert files() == before | {"notes.jsonl": b"complete as it is\n"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("desk")
 def test_what_the_token_may_not_read_is_skipped(door: Answers) -> None:
     """One line says which model and why; the others are exported, and the code is 1."""
@@ -210,6 +212,7 @@ def test_a_refusal_amid_a_list_keeps_the_records_before_it(door: Answers) -> Non
     assert exported("--resume")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("desk")
 def test_files_of_an_earlier_export_are_not_complete(door: Answers) -> None:
     """Only those that the interrupted export has written are left alone."""
@@ -292,6 +295,7 @@ def test_a_folder_that_cannot_be_written_is_refused() -> None:
     assert ended.err[0].startswith("planhat-async: /proc/self/")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("desk", "stocked")
 def test_a_list_that_one_call_answers_is_exported() -> None:
     """It has no pages, and begins again when it is resumed."""

@@ -92,6 +92,7 @@ def test_a_time_is_not_the_name_of_a_state(text: str, expected: bool) -> None:
     assert is_time(text) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("option", ["--since", "--snapshot"])
 def test_a_wrong_token_is_no_wrong_usage(

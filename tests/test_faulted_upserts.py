@@ -10,11 +10,11 @@ from planhat_async import Outcome
 
 pytestmark = pytest.mark.slow
 
-SMALL, FULL = 100, 1000
+SMALL, FULL = 100, 500
 """Rows a chunk."""
 
 
-@pytest.mark.parametrize(("n_rows", "chunk_size"), [(8_000, SMALL), (N_TICKETS, 2 * FULL)])
+@pytest.mark.parametrize(("n_rows", "chunk_size"), [(8_000, SMALL), (N_TICKETS, FULL)])
 async def test_keyed_rows_are_all_stored_once_despite_faults(n_rows: int, chunk_size: int) -> None:
     """The last write of each key is stored; rows that Planhat refused are reported by position."""
     run = await write_tickets(n_rows, chunk_size=chunk_size)
@@ -24,7 +24,7 @@ async def test_keyed_rows_are_all_stored_once_despite_faults(n_rows: int, chunk_
     assert run.result.rows == n_rows
 
 
-@pytest.mark.parametrize(("n_rows", "chunk_size"), [(10_000, SMALL), (N_NOTES, FULL)])
+@pytest.mark.parametrize(("n_rows", "chunk_size"), [(10_000, SMALL), (N_NOTES, FULL // 2)])
 async def test_no_keyless_row_is_stored_twice_and_every_missing_one_is_reported(n_rows: int, chunk_size: int) -> None:
     """Unknown rows may be stored; every other row is stored, and no row twice."""
     run = await write_notes(n_rows, chunk_size=chunk_size)
@@ -36,7 +36,7 @@ async def test_no_keyless_row_is_stored_twice_and_every_missing_one_is_reported(
     assert (run.result.created, run.result.unknown) == (n_rows - len(unknown), len(unknown))
 
 
-@pytest.mark.parametrize(("n_rows", "chunk_size"), [(10_000, SMALL), (N_NOTES, FULL)])
+@pytest.mark.parametrize(("n_rows", "chunk_size"), [(10_000, SMALL), (N_NOTES, FULL // 2)])
 async def test_verified_keyless_rows_are_all_stored_once(n_rows: int, chunk_size: int) -> None:
     """A lost answer leaves no row in doubt."""
     run = await write_notes(n_rows, chunk_size=chunk_size, is_verified=True)

@@ -150,6 +150,7 @@ def test_every_example_runs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None
         assert (program, ended.code in allowed) == ("planhat-async", True), (command, ended)
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         HelpPage,
@@ -187,6 +188,7 @@ def test_fields_in_json_are_objects() -> None:
     }
 
 
+@pytest.mark.slow
 def test_examples_name_their_command() -> None:
     """Except for those of the program, and of a command whose result another command uses."""
     for name, command in example_commands():

@@ -136,6 +136,7 @@ def test_problems_are_one_line_a_reason_with_three_columns(desk: Desk) -> None:
     assert reasons == [printable(reason) for reason in reasons]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("desk")
 def test_a_missing_file_is_reported_on_one_plain_line() -> None:
     """Its name may contain any bytes, even invalid text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from command_line import HEAD, Desk, good, run
 
 
@@ -45,6 +46,7 @@ def test_a_dry_run_explains_its_numbers(desk: Desk) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_what_a_file_holds_as_json(desk: Desk) -> None:
     """Each field and each of the first rows is an object."""
     file = desk.file("t.csv", "source_id,domains\na,acme.example\n")

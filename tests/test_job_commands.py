@@ -171,6 +171,7 @@ def test_a_report_in_a_missing_folder_is_refused(desk: Desk) -> None:
     assert run("report", "a.db", "-o", "none/r.html").err == ["planhat-async: none/r.html: there is no folder none"]
 
 
+@pytest.mark.slow
 def test_a_job_is_inspected_with_a_log_in_json(journal: Path) -> None:
     """As any command: each line is an object, the last one has the exit code."""
     ended = run("jobs", "status", journal, "--log-format", "json")

@@ -285,6 +285,7 @@ def test_other_commands_read_urls(desk: Desk) -> None:
     assert desk.stored() == {}
 
 
+@pytest.mark.slow
 def test_a_missing_object_is_one_line() -> None:
     """The secrets of its URL are not shown."""
     ended = run("upsert", "tickets", "memory://user:pw@gone.csv")

@@ -44,6 +44,7 @@ def test_the_file_for_each_model_is_accepted(desk: Desk, repository: type[Reposi
         assert {*fields_in(mapping.read_text()).values()} == columns.keys()
 
 
+@pytest.mark.slow
 def test_the_file_for_a_help_desk_is_accepted(desk: Desk) -> None:
     """All of its columns are guessed by the names that help desks use."""
     file = desk.file("tickets.csv", HELP_DESK)

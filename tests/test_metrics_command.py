@@ -84,6 +84,7 @@ def test_jsonl_and_parquet_are_sent(here: Path) -> None:
     assert (code, result["processed"], result["calls"], result["ok"]) == (0, 3, 2, True)
 
 
+@pytest.mark.slow
 def test_standard_input_is_sent(here: Path, sandbox: str) -> None:
     """With its format."""
     with started(here, "metrics", "-", "--format", "csv", *MAPS, PLANHAT_ANALYTICS_URL=sandbox) as process:
@@ -179,6 +180,7 @@ def test_no_server_cannot_be_used() -> None:
     assert "no connection to" in ended.err[-1]
 
 
+@pytest.mark.slow
 def test_a_lost_answer_is_explained() -> None:
     """Unknown rows are listed, and not sent again."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -105,7 +105,7 @@ async def upsert(
 
 
 @each(Upserts)
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(n_rows=st.integers(1, 60), chunk_size=st.integers(1, 20), seed=st.integers(0, 2**32))
 def test_rows_in_are_rows_accounted_for_and_no_keyless_row_is_sent_twice(
     repository: Any, n_rows: int, chunk_size: int, seed: int
@@ -170,7 +170,7 @@ async def read(repository: Any, planhat: ChangingList, **options: Any) -> list[i
 
 
 @each(Lists)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     n_rows=st.integers(0, 60),
     page_size=st.integers(1, 12),

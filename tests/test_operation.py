@@ -443,6 +443,7 @@ class TestGrace:
             assert interruptions._grace_after(signal.SIGINT) == interruptions._grace_after(signal.SIGTERM) == 3.0
 
 
+@pytest.mark.slow
 def test_an_open_session_writes_each_call_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """A program that wants to know sets the level; the fields are an attribute of each record."""
 

@@ -25,6 +25,7 @@ async def made_by_another(url: str, **told: Any) -> Reply:
     return await HostWindow(url, TOKEN).exchange(Message(pid=4711, host="elsewhere", max_places=50, **told))
 
 
+@pytest.mark.slow
 async def test_a_command_shares_the_calls_of_the_machine(desk: Desk) -> None:
     """What it used is seen by others, and when it has ended it is a member no longer."""
     file = desk.file("rows.jsonl", '{"sourceId": "@1", "email": "a@b.example", "domains": ["b.example"]}\n')
@@ -169,6 +170,7 @@ def test_calls_shared_in_redis_are_shown(desk: Desk, lasting_redis: RedisServer)
     assert json.loads(run("pace", "--json").out)["n_used"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("desk")
 def test_a_redis_that_is_not_there_is_said() -> None:
     """On one line, without the password."""

@@ -70,6 +70,7 @@ def test_the_rejects_file_of_another_job_is_kept(desk: Desk) -> None:
     assert (ended.code, "bad.csv is there already" in ended.err[0], Path("other.db").exists()) == (2, True, False)
 
 
+@pytest.mark.slow
 def test_the_note_of_a_rejects_file_does_not_change_the_job(desk: Desk) -> None:
     """A dry run of the job, its status and its report work as before."""
     assert job_with_rejects(desk).code == 1

@@ -723,6 +723,7 @@ async def test_a_list_can_be_resumed(planhat: Sandbox, session: Session) -> None
     assert ids(await tickets.all(after=keys[4], start_offset=5, page_size=3)) == keys[5:]
 
 
+@pytest.mark.slow
 async def test_every_record_is_yielded_once_while_others_come_and_go(planhat: Sandbox, session: Session) -> None:
     """Several pages are in flight over a socket: surviving records are yielded once, in order."""
     keys = add(planhat, "tickets", 600)

@@ -25,6 +25,7 @@ async def demonstrated() -> dict[str, ModelReport]:
     return {one.name: one for one in report.models}
 
 
+@pytest.mark.slow
 async def test_every_record_of_every_model_is_read_back_as_it_was_written() -> None:
     """A line for each model says so."""
     printed: list[str] = []

@@ -42,6 +42,7 @@ def test_what_does_not_fit_is_refused(desk: Desk) -> None:
         assert (ended.code, len(ended.err), message in ended.err[0]) == (2, 1, True), ended.err
 
 
+@pytest.mark.slow
 def test_a_state_that_cannot_be_written_any_more_ends_the_job(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows that were not sent are counted, and the result is shown."""
 

@@ -784,6 +784,7 @@ def write_tasks(desk: Desk, n_rows: int, column: str, array: pa.Array, **options
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "array", "reason"),
     [
@@ -841,6 +842,7 @@ def test_of_a_damaged_file_the_rows_before_the_damage_have_outcomes(desk: Desk) 
     assert sum(line.startswith("planhat-async: ") for line in ended.err) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", ["csv", "parquet", "jsonl"])
 def test_two_cells_of_an_export_are_edited_and_sent_back(desk: Desk, format_: str) -> None:
     """Exactly these two records change, nothing is emptied, and a remark names the columns that were left out."""
@@ -895,6 +897,7 @@ def test_without_a_terminal_progress_is_logged_periodically(monkeypatch: pytest.
     assert lines == ["3 rows, 0 rows/s: 3 stored, 0 failed, 0 unknown; 7 calls left this minute"] * 3
 
 
+@pytest.mark.slow
 async def test_an_outage_is_no_matter_of_the_rows(
     planhat: Sandbox, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

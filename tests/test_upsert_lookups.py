@@ -30,6 +30,7 @@ def reason(desk: Desk) -> str:
     return f"company_id: no company has external_id '{desk.prefix}42'"
 
 
+@pytest.mark.slow
 def test_companies_are_found_by_their_external_ids(desk: Desk, files: tuple[Path, Path]) -> None:
     """A row whose company is unknown is invalid, and among the rejects; the same command again sends nothing."""
     tickets, mapping = files
@@ -49,6 +50,7 @@ def test_companies_are_found_by_their_external_ids(desk: Desk, files: tuple[Path
     assert (again["calls"], again["invalid"]) == (2, 1)
 
 
+@pytest.mark.slow
 def test_rows_of_a_pipe_are_looked_up_too(desk: Desk, files: tuple[Path, Path]) -> None:
     """The first of them is read before the companies are."""
     tickets, mapping = files
@@ -77,6 +79,7 @@ def test_a_dry_run_looks_nothing_up(files: tuple[Path, Path]) -> None:
     assert (told["to_send"], told["invalid"], told["not_looked_up"]) == (0, 1, [])
 
 
+@pytest.mark.slow
 def test_a_list_that_cannot_be_read_ends_the_command(desk: Desk, files: tuple[Path, Path]) -> None:
     """Planhat cannot be used, and nothing was sent."""
     tickets, mapping = files
@@ -109,6 +112,7 @@ def test_a_lookup_that_cannot_work_is_refused(
         assert ended.err[-1].endswith(message)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("files")
 def test_a_mapped_column_without_a_lookup_is_sent_as_it_is(desk: Desk) -> None:
     """`--map company_id=Account` takes ids, and no external ids."""

@@ -207,6 +207,7 @@ class TestRetries:
         assert (result.unsent, analytics.stats.attempts) == (4, 5)
         assert isinstance(result.stopped_by, NotSentError)
 
+    @pytest.mark.slow
     async def test_calls_are_not_paced(self) -> None:
         """Three hundred in a row, where the API allows two hundred a minute."""
         async with analytics_server() as server, on(server) as analytics:
@@ -260,6 +261,7 @@ class TestLife:
         analytics = asyncio.run(use(None))
         asyncio.run(use(analytics))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("concurrency", [1, 2])
     def test_it_works_after_any_cancellation(self, concurrency: int) -> None:
         """What arrived is not called unsent, what was not sent did not arrive; in virtual time."""

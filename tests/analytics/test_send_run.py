@@ -290,12 +290,12 @@ async def test_memory_does_not_grow_with_the_input() -> None:
     """A run keeps its chunks in flight, and counts."""
     host = Host(n_steps=1)
     n_objects = []
-    async with run_of(map(metric, range(20_000)), host, chunk_size=1000) as run:
+    async with run_of(map(metric, range(10_000)), host, chunk_size=1000) as run:
         async for _ in run:
             host.arrived.clear()
             gc.collect()
             n_objects.append(len(gc.get_objects()))
-    assert run.result.processed == 20_000
+    assert run.result.processed == 10_000
     assert max(n_objects[5:]) < n_objects[4] + 2000
 
 
@@ -332,6 +332,7 @@ ENDINGS = {
 }
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(st.booleans(), max_size=40),
     endings=st.lists(st.sampled_from(sorted(ENDINGS)), max_size=20),

@@ -82,6 +82,7 @@ def test_repeated_keys_cost_few_extra_calls(names: list[str | None], chunk_size:
     assert sum(not chunk.is_keyed for chunk in chunks) == -(-names.count(None) // chunk_size)
 
 
+@pytest.mark.slow
 @thoroughly
 @given(st.lists(st.sampled_from([None, *"abcdefghijkl"]), max_size=80), sizes)
 def test_chunks_know_which_others_share_a_key(names: list[str | None], chunk_size: int) -> None:

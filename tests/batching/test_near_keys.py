@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ names = st.integers(0, 30).map(lambda n: f"k{n:02}") | st.sampled_from(["k1", "a
 blocks = st.lists(names, max_size=5) | st.integers(0, 30).map(lambda n: [f"k{n:02}", f"k{n + 1:02}"])
 
 
+@pytest.mark.slow
 @given(st.lists(blocks | st.none(), max_size=40))
 def test_a_key_is_near_while_its_chunk_is(steps: list[list[str] | None]) -> None:
     """Keys are added unless one repeats or is in the open chunk or in those just cut."""

@@ -19,7 +19,7 @@ from planhat_async.batching.page import Ask, Page
 from planhat_async.batching.stitcher import Stitcher
 from planhat_async.errors import DecodeError
 
-many = settings(seeded, max_examples=1500)
+many = settings(seeded, max_examples=500)
 
 SIZES = st.integers(1, 24)
 DEFAULTS = st.integers(2, 11)
@@ -135,6 +135,7 @@ def test_every_surviving_record_comes_exactly_once_in_order(
     assert reading.most_pages <= max_pages
 
 
+@pytest.mark.slow
 @many
 @given(
     st.integers(0, 200),
@@ -282,7 +283,7 @@ def test_deletions_cost_few_extra_calls() -> None:
 PAGES = 40
 
 
-@pytest.mark.parametrize(("page_size", "max_pages"), [(40, 2), (1000, 4)])
+@pytest.mark.parametrize(("page_size", "max_pages"), [(40, 2), (250, 4)])
 @pytest.mark.parametrize("up_to", [0.05, 0.3, 1])
 @pytest.mark.parametrize("part", [0.002, 0.05, 0.4])
 @pytest.mark.parametrize("is_balanced", [False, True])
@@ -304,9 +305,9 @@ def test_insertions_cost_few_extra_calls(
     assert ahead <= one_by_one * 5 // 4 + 10
 
 
-@pytest.mark.parametrize("page_size", [40, 1000])
+@pytest.mark.parametrize("page_size", [40, 250])
 @pytest.mark.parametrize("max_pages", [1, 4])
-@pytest.mark.parametrize("n_pages", [1, 5, 30, 100])
+@pytest.mark.parametrize("n_pages", [1, 30, 100])
 def test_many_reinserted_rows_cost_the_pages_they_fill(page_size: int, max_pages: int, n_pages: int) -> None:
     """Half as many calls more, and a dozen, even for more pages than the stitcher retries."""
     draw, world = random.Random(page_size), World.spread(page_size * PAGES)

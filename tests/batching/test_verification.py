@@ -133,6 +133,7 @@ def test_the_floor_lies_a_minute_below_the_newest_record(newest: str, floor: str
 NOW = 0x6B0690AB
 
 
+@pytest.mark.slow
 @seeded
 @given(
     n_before=st.integers(0, 1200),
@@ -200,6 +201,7 @@ def test_claims_below_every_floor_are_dropped() -> None:
     assert claimed == ClaimedIds({"3": None}, claimed._order)
 
 
+@pytest.mark.slow
 @seeded
 @given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abcd"), max_size=8))
 def test_as_many_rows_are_found_as_there_are_records(fingerprints: list[str], there: list[str]) -> None:

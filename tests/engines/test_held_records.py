@@ -29,6 +29,7 @@ def test_a_packed_copy_is_the_same_copy(rows: dict[str, bytes]) -> None:
     assert copy.newest == max(rows, default=None)
 
 
+@pytest.mark.slow
 @given(ROWS, ROWS)
 def test_a_record_is_news_if_it_is_new_or_another_version(before: dict[str, bytes], now: dict[str, bytes]) -> None:
     """After it was put, it is known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ def test_a_sample_of_keys_finds_no_more_than_there_are(parts: list[set[int]], mo
     assert shared.is_exact or any(len(keys) > most for keys in parts)
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(list(Outcome)), st.integers(0, 9)), max_size=4))
 def test_every_row_is_in_the_report(parts: list[dict[Outcome, int]]) -> None:
     """The sums are those of the receipts."""

@@ -127,6 +127,7 @@ def test_a_service_does_not_wait_behind_a_backfill(latency: float) -> None:
     assert n_bulk / 10 >= min(140, 0.9 * 45 * 60 / latency)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 90), st.integers(1, 200), st.integers(0, 2**32))
 def test_no_call_waits_if_there_is_room_for_all(n_singles: int, n_bulk: int, seed: int) -> None:
@@ -192,6 +193,7 @@ async def serve_in_bursts(
     return waits
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 10), st.integers(1, 60), st.floats(0.05, 20))
 def test_a_service_beside_a_backfill_waits_less_than_a_second(

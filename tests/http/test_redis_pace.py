@@ -100,7 +100,8 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@pytest.mark.slow
+@settings(max_examples=100)
 @given(LIMITS, STEPS)
 def test_the_script_decides_as_the_rule_in_python(
     client: redis.Redis, limits: RateLimits, steps: list[dict[str, Any]]

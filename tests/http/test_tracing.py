@@ -131,6 +131,7 @@ async def test_the_tenant_uuid_is_in_no_span(spans: Any) -> None:
     assert (span.name, UUID in span.to_json()) == ("POST /dimensiondata/{tenantUUID}", False)
 
 
+@pytest.mark.slow
 def test_without_opentelemetry_nothing_of_it_is_loaded() -> None:
     """Neither by the import nor by a call."""
     program = """

@@ -154,6 +154,7 @@ async def test_a_success_before_the_body_was_sent_is_not_an_answer() -> None:
     assert (result.created, result.unknown) == (0, 4500)
 
 
+@pytest.mark.slow
 async def test_a_decompression_bomb_is_unpacked_in_turns_up_to_the_limit() -> None:
     """Other tasks run meanwhile."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

@@ -91,6 +91,7 @@ async def test_a_job_that_is_run_again_sends_nothing(planhat: Sandbox, session: 
     assert len(deleted(planhat)) == 4
 
 
+@pytest.mark.slow
 async def test_any_iterable_is_a_source() -> None:
     """Also an asynchronous one, and one of more rows than are read at a time."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from each_model import each
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planhat_async import Companies, EndUsers, LeanCompanies, Notes, Nps, Tasks, Tickets, Users
@@ -68,6 +68,7 @@ def test_all_fields_are_the_documented_ones_without_secrets() -> None:
 
 
 @each(Lists)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_fields_in_either_spelling_are_selected(repository: type[Lists[Any]], data: st.DataObject) -> None:
     """The listing selects what the columns are."""

@@ -112,6 +112,7 @@ def test_a_row_like_the_header_is_remarked() -> None:
     assert report.remarks == ["1 row looks like the header, and would be sent: remove such lines from the file"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.fixed_dictionaries({}, optional={"source_id": st.text(min_size=1), "title": st.text(min_size=1)})))
 def test_a_report_counts_each_value_once(rows: list[dict[str, str]]) -> None:
     """Nothing is converted that is sent as it is, and the sample has the first rows."""

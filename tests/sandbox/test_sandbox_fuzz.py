@@ -23,10 +23,10 @@ from planhat_async.sandbox.messages import ApiRequest
 
 pytestmark = pytest.mark.slow
 
-N_REQUESTS, N_CONNECTIONS, PATIENCE = 10_000, 10, 20.0
+N_REQUESTS, N_CONNECTIONS, PATIENCE = 4_000, 10, 20.0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(1, 20))
 def test_no_series_of_requests_breaks_the_rules(draw: random.Random, n_requests: int) -> None:
     """Each answer has a status below 500 and is JSON, and each record can still be read."""
@@ -78,7 +78,7 @@ async def _answer(reader: asyncio.StreamReader, *, is_head: bool) -> tuple[int, 
     return int(head[0].split()[1]), is_last
 
 
-async def test_ten_thousand_requests_over_sockets() -> None:
+async def test_thousands_of_requests_over_sockets() -> None:
     """No answer is a 500 or missing, and the sandbox still serves the next client."""
     async with Sandbox(per_minute=None, per_second=None) as planhat:
         share = N_REQUESTS // N_CONNECTIONS

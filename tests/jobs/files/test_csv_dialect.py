@@ -205,6 +205,7 @@ def test_an_escape_character_before_other_characters_is_text(line: str, cells: l
 CELLS = st.text(st.sampled_from('ab,;\\" \r\n'), max_size=8)
 
 
+@pytest.mark.slow
 @steady
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=3), max_size=5), st.sampled_from([",", ";", "\t"]), st.booleans())
 def test_what_a_dialect_writes_it_reads(rows: list[list[str]], delimiter: str, is_escaped: bool) -> None:

@@ -469,7 +469,7 @@ def test_rows_in_blocks_are_those_that_come_alone(
 
 
 @pytest.mark.slow
-@settings(derandomize=True, deadline=None, max_examples=3000)
+@settings(derandomize=True, deadline=None, max_examples=1000)
 @given(st.text(st.sampled_from('a,, "\n\n\r"\\'), max_size=60) | st.text(st.sampled_from('a,\n"')), st.integers(1, 20))
 @example("title,url\na,b\n", 20)
 @example("é,\0\n", 20)
@@ -559,7 +559,7 @@ def without_blanks(cells: list[str]) -> list[str]:
 
 
 @pytest.mark.slow
-@settings(derandomize=True, deadline=None, max_examples=3000)
+@settings(derandomize=True, deadline=None, max_examples=1000)
 @given(st.text(st.sampled_from('a,, "\n\n\r"\\'), max_size=30))
 def test_whatever_is_damaged_each_row_is_one_of_a_strict_parser(text: str) -> None:
     """They come in order and without gaps, up to the first error, which is one row that cannot be read."""

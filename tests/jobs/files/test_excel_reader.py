@@ -370,6 +370,7 @@ def test_what_is_no_workbook_is_refused(tmp_path: Path, content: bytes, message:
     assert refused(path).startswith(f"t.xlsx: {message}")
 
 
+@pytest.mark.slow
 @steady
 @given(st.data())
 def test_a_damaged_workbook_is_refused_or_read(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
@@ -466,6 +467,7 @@ VALUES: Sequence[Callable[[], st.SearchStrategy[Any]]] = (
 )
 
 
+@pytest.mark.slow
 @steady
 @given(st.lists(st.tuples(*(make() for make in VALUES)), max_size=5))
 def test_what_another_program_writes_is_read_unchanged(

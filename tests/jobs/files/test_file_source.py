@@ -264,6 +264,7 @@ def test_the_position_in_the_file_is_available_while_it_is_read(tmp_path: Path) 
     assert source.bytes_read == 800_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_a_file_is_read_in_few_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Each read holds Python's global lock, which a job's journal needs."""

@@ -43,6 +43,7 @@ def exact_or_refusal(read: Any) -> Any:
         return str(error)
 
 
+@pytest.mark.slow
 @given(objects(VALUES))
 def test_a_row_is_what_an_exact_reader_makes_of_it(text: str) -> None:
     """The quick check lets no key twice and no lost digit pass."""

@@ -69,6 +69,7 @@ ROWS = st.lists(st.dictionaries(st.sampled_from(["t", "u", "custom"]), VALUES), 
 )
 
 
+@pytest.mark.slow
 @steady
 @given(ROWS, st.sampled_from(FORMS), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"]),
        st.integers(1, 70))  # fmt: skip
@@ -79,6 +80,7 @@ def test_objects_are_read_in_any_form(
     assert read(form(rows).encode(encoding), buffer=buffer) == rows
 
 
+@pytest.mark.slow
 @steady
 @given(ROWS, st.sampled_from(FORMS[:-2]), st.integers(0, 10**6), st.integers(1, 70))
 def test_a_truncated_list_holds_the_rows_before(
@@ -93,6 +95,7 @@ def test_a_truncated_list_holds_the_rows_before(
     assert found[: len(good)] == good
 
 
+@pytest.mark.slow
 @steady
 @given(
     ROWS,

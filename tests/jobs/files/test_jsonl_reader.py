@@ -150,6 +150,7 @@ def test_a_text_like_a_key_raises_no_doubt() -> None:
 OBJECTS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=9) | st.integers() | st.none(), min_size=1))
 
 
+@pytest.mark.slow
 @steady
 @given(OBJECTS, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]),
        st.booleans())  # fmt: skip

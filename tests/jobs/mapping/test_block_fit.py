@@ -49,6 +49,7 @@ def one_by_one(mapping: FieldMapping, rows: list[list[str]]) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @steady
 @given(
     st.sampled_from([*MAPPINGS]),

@@ -462,6 +462,7 @@ _VALUES = (
 _FIELDS = ["action", "start_time", "repeat_days", "is_archived", "activity_tags", "checklist", "custom.X", "source_id"]
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=500)
 @given(_VALUES, st.sampled_from(_FIELDS), st.sampled_from([None, *READERS]), st.sampled_from([None, "Asia/Kathmandu"]))
 def test_any_value_can_be_sent_or_is_refused(value: Any, name: str, kind: str | None, zone: str | None) -> None:

@@ -325,6 +325,7 @@ CELLS = {
 }
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([*CELLS]), min_size=1, unique=True).flatmap(
     lambda kinds: st.lists(st.fixed_dictionaries({f"x {kind}": CELLS[kind] for kind in kinds}), min_size=1, max_size=5)
 ))  # fmt: skip
