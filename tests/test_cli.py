@@ -39,6 +39,7 @@ from command_line import (
 )
 from each_model import sample_row
 from pyarrow import parquet as pq
+from sandbox_thread import sandbox_thread
 
 from planhat_async import Companies, Conversations, EndUsers, Model, Notes, Tasks, Tickets
 from planhat_async._convert import encode_json
@@ -644,15 +645,13 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("stocked")
     # Once a company exists, records of unknown ones are refused.
     models = sorted(STOCKED, key=lambda model: model.company_field is None)
-    with started(folder, "sandbox", "--port", "0", "--per-minute", "0", PLANHAT_API_TOKEN=TOKEN) as process:
-        url = listening(process)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PLANHAT_API_TOKEN", TOKEN)
-            for model in models:
-                file = folder / f"{model.name}.jsonl"
-                file.write_bytes(b"".join(encode_json(row) + b"\n" for row in stock_of(model)))
-                assert run("upsert", model.name, file, "--base-url", url).code == 0
-        yield url
+    with sandbox_thread(Sandbox(TOKEN, per_minute=None)) as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLANHAT_API_TOKEN", TOKEN)
+        for model in models:
+            file = folder / f"{model.name}.jsonl"
+            file.write_bytes(b"".join(encode_json(row) + b"\n" for row in stock_of(model)))
+            assert run("upsert", model.name, file, "--base-url", running.planhat.url).code == 0
+        yield running.planhat.url
 
 
 def page_size_of(model: Model) -> int:

@@ -15,7 +15,10 @@ from pathlib import Path
 import documents
 import pytest
 import spark_settings
-from command_line import TOKEN, listening, started
+from command_line import TOKEN
+from sandbox_thread import sandbox_thread
+
+from planhat_async.sandbox import Sandbox
 
 DOCS = documents.ROOT / "docs"
 GUIDES = sorted(path for path in (DOCS / "guides").glob("*.md") if path.name != "README.md")
@@ -38,13 +41,10 @@ def cases() -> list[object]:
 
 
 @pytest.fixture
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def sandbox() -> Iterator[str]:
     """Yield the URL of a sandbox without records: pages print what is in it."""
-    arguments = ("sandbox", "--port", "0", "--per-minute", "0")
-    with started(tmp_path_factory.mktemp("sandbox"), *arguments, PLANHAT_API_TOKEN=TOKEN) as process:
-        yield listening(process)
-        process.terminate()
-        process.wait(20)
+    with sandbox_thread(Sandbox(TOKEN, per_minute=None)) as running:
+        yield running.planhat.url
 
 
 @pytest.mark.slow
