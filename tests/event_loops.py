@@ -36,6 +36,7 @@ def made(new: Callable[[], asyncio.AbstractEventLoop] | None = None) -> asyncio.
     """Return the chosen event loop; `new` creates another kind, which gets the chosen task factory only."""
     kind, _, eager = chosen().partition("-")
     loop = (new or (_uvloop if kind == "uvloop" else asyncio.new_event_loop))()
+    loop.slow_callback_duration = 60.0  # In debug mode it warns, and tests that read the log fail on a loaded machine.
     if "eager" in (kind, eager):
         loop.set_task_factory(_eager)
     return loop

@@ -37,7 +37,7 @@ from planhat_async import (
 from planhat_async._http.wire import Request, Response, Token
 from planhat_async.sandbox import Choices, Company
 
-thoroughly = settings(derandomize=True, deadline=None, max_examples=400)
+thoroughly = settings(derandomize=True, deadline=None, max_examples=300)
 """The same thousand examples in every run."""
 
 _LIMITS = RateLimits(per_minute=1_000_000, per_second=100_000, reserve=0)

@@ -19,6 +19,7 @@ from pathlib import Path
 import as_on_windows
 import event_loops
 import pytest
+from command_line import request_on
 
 import planhat_async
 from planhat_async.cli.app import app
@@ -221,6 +222,7 @@ def test_ctrl_c_ends_an_export_on_windows(tmp_path: Path) -> None:
         with windows(tmp_path, "export", "tickets", **environment) as process:
             connection, _ = server.accept()
             with connection:
+                request_on(connection)
                 process.send_signal(signal.SIGINT)
                 assert process.communicate(timeout=60) == ("", "planhat-async: interrupted\n")
     assert process.returncode == 130

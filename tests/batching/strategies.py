@@ -13,7 +13,7 @@ from planhat_async.results import Outcome, Problem
 seeded = settings(derandomize=True, deadline=None, max_examples=200)
 """Runs the same examples every time, however slow the machine is."""
 
-thoroughly = settings(seeded, max_examples=400)
+thoroughly = settings(seeded, max_examples=300)
 """The profile for code that everything else depends on."""
 
 
