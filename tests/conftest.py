@@ -57,7 +57,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark tests that depend on the kind of event loop, and those that start a sandbox by its command."""
+    """Mark tests that depend on the kind of event loop, and those that run commands on a sandbox."""
     if isinstance(item, pytest.Function):
         if "sandbox" in item.fixturenames:
             item.add_marker(pytest.mark.command)

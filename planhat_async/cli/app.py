@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from planhat_async.sandbox import Sandbox
 
 # A sandbox and made-up records take a sixth of the time that the program starts in, so only their commands import them.
+
 _LIMITS = "Limits"
 
 
