@@ -42,7 +42,7 @@ def test_a_record_from_bytes_equals_one_from_a_dict(cls: type[Record]) -> None:
     reader = RowReader(cls)
     n_straight = 0
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(row=rows_of(cls))
     def check(row: bytes) -> None:
         nonlocal n_straight
@@ -58,7 +58,7 @@ def test_a_record_from_bytes_equals_one_from_a_dict(cls: type[Record]) -> None:
                 n_straight += 1
 
     check()
-    assert n_straight
+    assert n_straight > 10
 
 
 def test_an_undocumented_field_is_learned_at_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,10 @@ async def four_members(server: RedisServer, events: list[Event], policy: str) ->
 
 
 async def test_no_outage_makes_members_exceed_the_limit(tmp_path: Path) -> None:
-    """No six seconds hold more calls than allowed, and, unless all wait, little of the limit is lost."""
+    """No six seconds hold more calls than allowed, and, unless all wait, little of the limit is lost.
+
+    Over all outages no member gets twice as much as another; in one of them, a slow machine decides that.
+    """
     if EXECUTABLE is None:
         pytest.skip("there is no redis-server on this machine")
 
@@ -78,5 +82,6 @@ async def test_no_outage_makes_members_exceed_the_limit(tmp_path: Path) -> None:
     assert most == dict.fromkeys(OUTAGES, 20)
     used = {name: len(planhat.arrivals) for name, planhat in zip(OUTAGES, outcomes, strict=True)}
     assert {name: n for name, n in used.items() if n < OUTAGES[name][2]} == {}
-    for planhat in outcomes:
-        assert all(planhat.calls[member] for member in range(4))
+    calls = sum((Counter(planhat.calls) for planhat in outcomes), Counter[int]())
+    assert max(calls.values()) < 2 * min(calls.values())
+    assert all(planhat.calls[member] for planhat in outcomes for member in range(4))
