@@ -119,3 +119,13 @@ def test_the_error_of_a_row_survives_a_failed_search_for_others(how: str) -> Non
         outcome.stay_in_doubt("")
     assert outcome.result.error is refused
     assert outcome.is_settled
+
+
+@pytest.mark.parametrize(("keys", "n_parts"), [([], 0), (["a"], 2)])
+def test_only_keyed_rows_are_sent_again_in_halves(keys: list[str], n_parts: int) -> None:
+    """A row without a key may have been stored before the 400; after one call it is settled, not sent again."""
+    rows = tuple(row(n, *(f"{key}{n}" for key in keys)) for n in range(4))
+    outcome = ChunkOutcome(chunk_of(*rows), isolation=Isolation(100))
+    parts = outcome.take_error(outcome.pending.pop(), BadRequestError("no", status=400))
+    assert (len(parts), outcome.result.rows) == (n_parts, 0 if n_parts else len(rows))
+    assert outcome.result.isolation_calls == n_parts
