@@ -125,7 +125,7 @@ def good_json(number: int) -> str:
 
 def request_on(connection: socket.socket) -> bytes:
     """Return one whole request from this connection."""
-    connection.settimeout(20)
+    connection.settimeout(60)
     received = b""
     while b"\r\n\r\n" not in received:
         received += connection.recv(65536)

@@ -1,7 +1,6 @@
 """Fixtures and settings of many tests."""
 
 import gc
-import inspect
 import os
 from asyncio import AbstractEventLoop
 from collections import defaultdict
@@ -57,13 +56,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark tests that depend on the kind of event loop, and those that run commands on a sandbox."""
-    if isinstance(item, pytest.Function):
-        if "sandbox" in item.fixturenames:
-            item.add_marker(pytest.mark.command)
-        is_coroutine = inspect.iscoroutinefunction(item.function)
-        if is_coroutine or {"asyncio", "virtual_time", "worlds"} & vars(item.module).keys():
-            item.add_marker(pytest.mark.event_loop)
+    """Mark tests that run commands on a sandbox."""
+    if isinstance(item, pytest.Function) and "sandbox" in item.fixturenames:
+        item.add_marker(pytest.mark.command)
 
 
 @pytest.fixture(scope="session", autouse=True)

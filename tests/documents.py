@@ -1,10 +1,11 @@
 """The code blocks of a document, and how they are run."""
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -17,10 +18,21 @@ def blocks(text: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def run(command: list[str], where: Path, settings: Mapping[str, str]) -> str:
+def run(command: Sequence[str], where: Path, settings: Mapping[str, str], stdin: str = "") -> str:
     """Run a command that must succeed; what it prints."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, **settings}
-    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, cwd=where, env=environment, input=stdin, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def run_blocks(
+    blocks: Sequence[tuple[str, str]], where: Path, settings: Mapping[str, str], options: Sequence[str] = ()
+) -> list[str]:
+    """Run blocks of Python and of shell, all of which must succeed, with options of Python; what each prints."""
+    command = [sys.executable, *options, str(Path(__file__).with_name("block_runner.py"))]
+    printed: list[str] = json.loads(run(command, where, settings, json.dumps(blocks)))
+    return printed

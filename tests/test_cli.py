@@ -832,7 +832,7 @@ def test_an_interrupted_upsert_reports_every_row(desk: Desk, number: signal.Sign
     """The second signal stops it: rows in flight are unknown, others unsent, and no row is sent again."""
     file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         arguments = ("upsert", "tickets", file, "--chunk-size", "1", "--concurrency", "1", "--json", "--base-url", url)
         with started(desk.folder, *arguments) as process:
@@ -861,7 +861,7 @@ def interrupting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[signal.Signal
     """Run a server that answers a request by sending these signals to this process."""
     signals: list[signal.Signals] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
 
         def serve() -> None:
             connection, _ = server.accept()

@@ -28,7 +28,7 @@ def split(*pieces: bytes, **options: int) -> list[bytes]:
 
 
 @pytest.mark.slow
-@settings(derandomize=True, deadline=None, max_examples=600)
+@settings(derandomize=True, deadline=None, max_examples=300)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["_id", "x", "a b"]), JSON) | JSON, max_size=12),
     st.integers(1, 60),

@@ -60,11 +60,11 @@ def served() -> Iterator[Sandbox]:
     sandbox = Sandbox(token=TOKEN, per_minute=None, per_second=None)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(20)
+    asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(60)
     yield sandbox
-    asyncio.run_coroutine_threadsafe(sandbox.close(), loop).result(20)
+    asyncio.run_coroutine_threadsafe(sandbox.close(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(20)
+    thread.join(60)
     loop.close()
 
 

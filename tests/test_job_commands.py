@@ -67,7 +67,7 @@ def test_a_running_job_can_be_inspected(desk: Desk) -> None:
     """It cannot be forgotten, and it is not disturbed."""
     desk.file("t.csv", HEAD + ",ada(at)acme.example,x.example,Hi\n" + good(1) + good(2))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         options = ("--chunk-size", "1", "--concurrency", "1", "--journal", "job.db", "--base-url", url)
         with started(desk.folder, "upsert", "tickets", "t.csv", *options) as process:
@@ -79,7 +79,7 @@ def test_a_running_job_can_be_inspected(desk: Desk) -> None:
                 report = run("report", "job.db")
                 forget = run("jobs", "forget", "job.db", "--yes")
                 process.kill()
-                process.wait(20)
+                process.wait(60)
                 killed = run("jobs", "status", "job.db")
     assert (status.code, status.err[1].split("; ")[1]) == (1, f"is running in process {process.pid}")
     assert status.err[-1] == "not at the input's end: the job is running"

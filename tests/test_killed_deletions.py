@@ -19,7 +19,7 @@ from planhat_async.sandbox import Sandbox
 pytestmark = pytest.mark.slow
 
 N_RECORDS = 300
-N_KILLS = 6
+N_KILLS = 4
 CONCURRENCY = 3
 
 

@@ -15,7 +15,7 @@ from planhat_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 
-N_KILLS = int(os.environ.get("TEST_KILLS", "6"))
+N_KILLS = int(os.environ.get("TEST_KILLS", "4"))
 """The number of kills for each model; some dozens on a fast machine take several jobs."""
 N_ROWS = 200 * CHUNK_SIZE
 

@@ -194,7 +194,7 @@ def test_a_lost_answer_is_explained() -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         ended = metrics("m.csv", *MAPS, "--analytics-url", f"http://127.0.0.1:{server.getsockname()[1]}")
-        thread.join(20)
+        thread.join(60)
     assert ended.code == 1
     assert [line.partition(":")[0] for line in ended.err] == [
         "row 2 invalid",

@@ -349,7 +349,7 @@ async def test_an_error_of_one_call_ends_the_others() -> None:
     """The caller gets the error itself, not in a group, and no call is left running."""
     transport = FakeTransport([Response(status=200, body=b'{"_id":"a"}'), Response(status=400), None])
     before = asyncio.all_tasks()
-    async with asyncio.timeout(5), Session(TOKEN, transport=transport) as session:
+    async with asyncio.timeout(60), Session(TOKEN, transport=transport) as session:
         with pytest.raises(BadRequestError):
             await Tasks(session).get_many(map(id_of, "abc"))
         assert asyncio.all_tasks() == before

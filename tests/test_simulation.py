@@ -43,8 +43,8 @@ def test_a_few_nights_keep_all_promises() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(10_000, 10_300, 50))
-def test_three_hundred_nights_keep_all_promises(first: int) -> None:
+@pytest.mark.parametrize("first", range(10_000, 10_150, 50))
+def test_many_nights_keep_all_promises(first: int) -> None:
     """Fifty in each case, with fixed seeds."""
     assert tally_of(range(first, first + 50)).failures == []
 

@@ -96,7 +96,7 @@ def others() -> set[asyncio.Task[Any]]:
 
 
 async def rows_of(server: Server, stitcher: Stitcher[int]) -> list[int]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [row async for rows in server.read(stitcher) for row in rows]
 
 
@@ -243,7 +243,7 @@ async def test_pages_after_a_short_page_are_cancelled() -> None:
         return attrs.evolve(page, rows=page.rows[:3], ids=page.ids[:3]) if offset == 3 else page
 
     read: list[int] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for rows in fetch_pages(fetch, server.newest, server.stitcher()):
             read += rows
             if len(read) == 6:

@@ -138,7 +138,7 @@ def positions(chunks: Iterable[ChunkResult]) -> list[int]:
 
 
 async def finish(run: UpsertRun) -> list[ChunkResult]:
-    async with asyncio.timeout(5), run:
+    async with asyncio.timeout(60), run:
         return [chunk async for chunk in run]
 
 
@@ -740,7 +740,7 @@ async def test_a_reader_may_stop_waiting_and_come_back() -> None:
     """A cancelled wait loses no row and no result."""
     planhat = Planhat()
     planhat.gate.clear()
-    async with asyncio.timeout(5), planhat.run(map(str, range(8))) as run:
+    async with asyncio.timeout(60), planhat.run(map(str, range(8))) as run:
         for _ in range(5):
             with suppress(TimeoutError):
                 async with asyncio.timeout(0):
@@ -785,7 +785,7 @@ async def test_an_input_that_ignores_cancellation_ends_with_its_next_chunk() -> 
                 await asyncio.sleep(0)
             yield number
 
-    async with asyncio.timeout(5), Planhat().run(stubborn()) as run:
+    async with asyncio.timeout(60), Planhat().run(stubborn()) as run:
         async for _ in run:
             break
     assert run.result.rows > 0

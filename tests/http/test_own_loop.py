@@ -57,7 +57,7 @@ async def test_a_second_thread_is_refused_without_affecting_the_first(use: str) 
             error = await in_a_thread(lambda: USES[use](session))
             assert isinstance(error, RuntimeError)
             assert str(error) == f"the session {ELSEWHERE} (of another thread?): make one for each"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert await asyncio.gather(*calls) == [[]] * 20
                 assert await session.request("GET", "/tasks") == []
             assert session.stats.calls == 21

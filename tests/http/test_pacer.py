@@ -399,7 +399,7 @@ async def cancel_as_the_turn_comes() -> None:
         slot.mark_answered()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await call()
 
 

@@ -68,7 +68,7 @@ def test_all_fields_are_the_documented_ones_without_secrets() -> None:
 
 
 @each(Lists)
-@settings(max_examples=40)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_any_fields_in_either_spelling_are_selected(repository: type[Lists[Any]], data: st.DataObject) -> None:
     """The listing selects what the columns are."""

@@ -140,7 +140,7 @@ async def test_a_cancellation_waits_until_the_thread_has_written(n_cancellations
     class Slow(Collector):
         def flush(self) -> None:
             loop.call_soon_threadsafe(has_begun.set)
-            may_end.wait(20)
+            may_end.wait(60)
             super().flush()
 
     writer = Slow(n_full=1)

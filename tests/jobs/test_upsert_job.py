@@ -757,11 +757,11 @@ async def test_an_answer_is_kept_if_writing_it_is_cancelled(
     n_ended: list[int] = []
     monkeypatch.setattr(JournalLedger, "begin_chunk", begun)
     monkeypatch.setattr(JournalLedger, "end_chunk", noted)
-    before_writes(monkeypatch, lambda: len(n_begun) == 3 and gate.wait(5))
+    before_writes(monkeypatch, lambda: len(n_begun) == 3 and gate.wait(60))
     async with session_on(planhat) as session:
         job = UpsertJob(Notes(session), notes(6), journal=path, chunk_size=2)
         going = asyncio.create_task(run_to_end(job))
-        await asyncio.wait_for(ending.wait(), 5)
+        await asyncio.wait_for(ending.wait(), 60)
         job.stop()
         going.cancel()
         for n in range(n_more):

@@ -422,7 +422,7 @@ async def test_a_refusal_closes_idle_connections() -> None:
     async with (
         Sandbox(faults="slow:0.2@1,refuse:0.1@2") as planhat,
         Session(planhat.token, base_url=planhat.url, retry=patient) as session,
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         await asyncio.gather(*(Tasks(session).page(limit=1) for _ in range(2)))
         for _ in range(3):

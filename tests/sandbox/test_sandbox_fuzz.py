@@ -23,7 +23,7 @@ from planhat_async.sandbox.messages import ApiRequest
 
 pytestmark = pytest.mark.slow
 
-N_REQUESTS, N_CONNECTIONS, PATIENCE = 4_000, 10, 20.0
+N_REQUESTS, N_CONNECTIONS, PATIENCE = 4_000, 10, 60.0
 
 
 @settings(max_examples=60, deadline=None)

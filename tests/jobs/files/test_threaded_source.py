@@ -75,7 +75,7 @@ async def test_the_thread_of_a_cancelled_reader_ends() -> None:
     going_on = threading.Event()
 
     def slow() -> Iterator[int]:
-        going_on.wait(10)
+        going_on.wait(60)
         yield from source
 
     source = Source(1_000_000)
@@ -103,4 +103,4 @@ def test_the_thread_ends_silently_after_its_event_loop() -> None:
             return
 
     asyncio.run(main())
-    assert source.is_closed.wait(10)
+    assert source.is_closed.wait(60)
