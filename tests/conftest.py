@@ -6,6 +6,7 @@ from asyncio import AbstractEventLoop
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import event_loops
 import pytest
@@ -59,6 +60,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark tests that run commands on a sandbox."""
     if isinstance(item, pytest.Function) and "sandbox" in item.fixturenames:
         item.add_marker(pytest.mark.command)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Let one process have all tests of Spark's local session, with `--dist loadgroup`: a JVM takes a gigabyte.
+
+    A mark would do it, but what pytest-xdist 3.8 writes into a test's id is not read by pytest 9.
+    """
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # noqa: PLC0415 - only with xdist
+
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "spark" if nodeid.startswith("tests/engines/test_spark") else nodeid
+
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

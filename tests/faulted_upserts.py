@@ -13,7 +13,7 @@ from planhat_async import Notes, Outcome, RateLimits, RetryPolicy, Session, Tick
 from planhat_async._http.transport import AiohttpTransport
 from planhat_async.sandbox import Sandbox
 
-N_TICKETS, N_NOTES = 40_000, 10_000
+N_TICKETS, N_NOTES = 40_000, 20_000
 """The numbers of rows of a full run."""
 SHARE = 0.2
 """The part of attempts that fail."""

@@ -33,7 +33,6 @@ from planhat_async.engines.spark_write import PlanhatWriter, ReceiptMessage, Spa
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.slow,
-    pytest.mark.xdist_group("spark"),  # a session for all
     pytest.mark.filterwarnings(
         "ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::UserWarning"
     ),  # Spark's

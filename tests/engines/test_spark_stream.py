@@ -20,7 +20,6 @@ pytest.importorskip("pyspark.sql.streaming.datasource", reason="streams need PyS
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.slow,
-    pytest.mark.xdist_group("spark"),  # a session for all
     pytest.mark.filterwarnings(
         "ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::UserWarning"
     ),  # Spark's

@@ -73,14 +73,14 @@ async def test_free_text_is_one_segment_of_the_path(
     assert sent.query == ()
 
 
-@pytest.mark.parametrize("key", ["", " ", "\t", "extid-", "srcid-", "extid- "])
 @pytest.mark.parametrize("call", sorted(CALLS))
 @each(Gets, Updates, Deletes)
-async def test_a_blank_key_is_not_sent(page_server: Serve, repository: Any, call: str, key: str) -> None:
+async def test_a_blank_key_is_not_sent(page_server: Serve, repository: Any, call: str) -> None:
     """D: a blank key turns `GET path/` into the list and `PUT path/` into a bulk upsert."""
     planhat = await page_server(always([]))
-    with pytest.raises(ValueError, match="blank"):
-        await CALLS[call](repository(planhat.session), key)
+    for key in ("", " ", "\t", "extid-", "srcid-", "extid- "):
+        with pytest.raises(ValueError, match="blank"):
+            await CALLS[call](repository(planhat.session), key)
     assert planhat.calls == []
 
 
