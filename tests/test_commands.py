@@ -164,8 +164,6 @@ def test_commands_run_on_windows(tmp_path: Path) -> None:
             ("upsert", "tickets", "tickets.jsonl", "--journal", "job.db", "--rejects", "bad.jsonl"),
             ("jobs", "status", "job.db"),
             ("export", "tickets", "-o", "tickets.csv"),
-            ("export", "tickets", "-o", "tickets.parquet"),
-            ("fields", "tickets"),
         ):
             with windows(tmp_path, *arguments, **environment) as command:
                 _, err = command.communicate(timeout=60)
