@@ -1,7 +1,7 @@
-"""A program that runs the blocks of a page in order, as a notebook does: JSON on stdin, what each prints on stdout.
+"""A program that runs code blocks in order: JSON of them on stdin, JSON of what each prints on stdout.
 
-One process for a page, because starting Python takes longer than most blocks, and Spark's JVM many times as long. Each
-block of Python is a program of its own: a new `__main__`, without the names of the blocks before it.
+They share a process, because starting Python takes longer than most blocks, and Spark's JVM many times as long. Each
+block of Python has a new `__main__`, so it has no names of the blocks before it.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ import sys
 from types import ModuleType
 
 
-def run_python(body: str) -> str:
+def run_python(body: str, name: str) -> str:
     """What a program prints."""
     sys.modules["__main__"] = main = ModuleType("__main__")
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(body, "<block>", "exec"), vars(main))  # noqa: S102 - our own pages
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(compile(body, name, "exec"), vars(main))  # noqa: S102 - our own pages
+    except BaseException:
+        sys.stderr.write(f"{body}\n{printed.getvalue()}")
+        raise
     return printed.getvalue()
 
 
-def run_shell(body: str) -> str:
+def run_shell(body: str, name: str) -> str:
     """What commands print, all of which must succeed."""
-    done = subprocess.run(
-        ["bash", "-eu", "-c", body], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True
-    )
+    command = ["bash", "-eu", "-c", body]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{name} ended with {done.returncode}:\n{body}\n{done.stdout}")
     return done.stdout
 
 
@@ -37,5 +42,5 @@ RUN = {"python": run_python, "sh": run_shell}
 if __name__ == "__main__":
     sys.path[0] = ""  # as for `python -c`
     blocks: list[tuple[str, str]] = json.load(sys.stdin)
-    output = [RUN[kind](body) for kind, body in blocks]
+    output = [RUN[kind](body, f"<block {number}>") for number, (kind, body) in enumerate(blocks, 1)]
     json.dump(output, sys.stdout)

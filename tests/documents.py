@@ -23,16 +23,14 @@ def run(command: Sequence[str], where: Path, settings: Mapping[str, str], stdin:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, **settings}
     done = subprocess.run(
-        command, cwd=where, env=environment, input=stdin, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=where, env=environment, input=stdin, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def run_blocks(
-    blocks: Sequence[tuple[str, str]], where: Path, settings: Mapping[str, str], options: Sequence[str] = ()
-) -> list[str]:
-    """Run blocks of Python and of shell, all of which must succeed, with options of Python; what each prints."""
-    command = [sys.executable, *options, str(Path(__file__).with_name("block_runner.py"))]
-    printed: list[str] = json.loads(run(command, where, settings, json.dumps(blocks)))
+def run_blocks(programs: Sequence[tuple[str, str]], where: Path, settings: Mapping[str, str]) -> list[str]:
+    """Run blocks of Python and of shell in one process, all of which must succeed; what each prints."""
+    command = [sys.executable, str(Path(__file__).with_name("block_runner.py"))]
+    printed: list[str] = json.loads(run(command, where, settings, json.dumps(programs)))
     return printed

@@ -226,7 +226,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__
 
 
 def importing(paths: Iterable[Path], unwanted: set[str]) -> dict[str, set[str]]:
-    """The modules that import something of that, and what."""
+    """Map each module to the unwanted modules that it imports."""
     return {name_of(path): found for path in paths if (found := unwanted & imports_of(path))}
 
 

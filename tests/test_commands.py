@@ -164,6 +164,8 @@ def test_commands_run_on_windows(tmp_path: Path) -> None:
             ("upsert", "tickets", "tickets.jsonl", "--journal", "job.db", "--rejects", "bad.jsonl"),
             ("jobs", "status", "job.db"),
             ("export", "tickets", "-o", "tickets.csv"),
+            ("export", "tickets", "-o", "tickets.parquet"),
+            ("fields", "tickets"),
         ):
             with windows(tmp_path, *arguments, **environment) as command:
                 _, err = command.communicate(timeout=60)
@@ -179,7 +181,7 @@ def test_commands_run_on_windows(tmp_path: Path) -> None:
 
 
 def _request(connection: socket.socket) -> None:
-    connection.settimeout(20)
+    connection.settimeout(60)
     received = b""
     while not received.endswith(b"]"):
         received += connection.recv(65536)
@@ -191,7 +193,7 @@ def test_ctrl_c_ends_an_upsert_on_windows(tmp_path: Path, n_times: int) -> None:
     """The first waits for requests in flight, the second cancels them; the result is shown in both cases."""
     (tmp_path / "tickets.jsonl").write_text(ROW % 1 + ROW % 2)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         environment = {"PLANHAT_API_TOKEN": "t", "PLANHAT_BASE_URL": f"http://127.0.0.1:{server.getsockname()[1]}"}
         options = ("--chunk-size", "1", "--concurrency", "1", "--json")
         with windows(tmp_path, "upsert", "tickets", "tickets.jsonl", *options, **environment) as process:
@@ -215,7 +217,7 @@ def test_ctrl_c_ends_an_upsert_on_windows(tmp_path: Path, n_times: int) -> None:
 def test_ctrl_c_ends_an_export_on_windows(tmp_path: Path) -> None:
     """The message is one line."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         environment = {"PLANHAT_API_TOKEN": "t", "PLANHAT_BASE_URL": f"http://127.0.0.1:{server.getsockname()[1]}"}
         with windows(tmp_path, "export", "tickets", **environment) as process:
             connection, _ = server.accept()
@@ -262,6 +264,6 @@ def test_the_package_uses_no_feature_that_windows_lacks() -> None:
     """Uses protected by `getattr` are allowed; signal handlers of the event loop are not."""
     handlers = (".add_signal_handler", ".remove_signal_handler")
     found = [
-        (file.stem, name) for file in MODULES for name in _used(file) if name in MISSING or name.endswith(handlers)
+        (str(file), name) for file in MODULES for name in _used(file) if name in MISSING or name.endswith(handlers)
     ]
     assert found == []

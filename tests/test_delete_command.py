@@ -419,7 +419,7 @@ def test_an_interrupted_deletion_accounts_for_every_row_and_is_resumed(desk: Des
     """Asked once it waits for the answer, asked twice it does not; the next run deletes the rest."""
     ids = stocked(desk)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with started(desk.folder, *begun(desk, ids, url)) as process:
             connection, _ = server.accept()

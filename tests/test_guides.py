@@ -40,8 +40,8 @@ def cases() -> list[object]:
     return [pytest.param(page, id=page.stem, marks=marks[page]) for page in PAGES]
 
 
-def is_run(kind: str, body: str) -> bool:
-    """Whether a block is a program: this environment has the packages, and a fixture is the sandbox."""
+def is_program(kind: str, body: str) -> bool:
+    """Whether a block is run: not `pip install`, and not the sandbox, which a fixture provides."""
     return kind == "python" or (kind == "sh" and body != SANDBOX and not body.startswith("pip install"))
 
 
@@ -73,19 +73,21 @@ def test_the_blocks_of_a_page_run(page: Path, sandbox: str, tmp_path: Path) -> N
         "RUNTIME__DLTHUB_TELEMETRY": "false",
     }
     (tmp_path / "examples").symlink_to(documents.ROOT / "examples")
-    found = documents.blocks(text)
-    assert {kind for kind, _ in found} <= {"python", "sh", "text", "json"}
-    for kind, body in found:
-        if kind == "json":
+    blocks = documents.blocks(text)
+    programs = [(kind, body) for kind, body in blocks if is_program(kind, body)]
+    outputs = iter(documents.run_blocks(programs, tmp_path, settings))
+    printed = ""
+    for kind, body in blocks:
+        if is_program(kind, body):
+            printed = next(outputs)
+        elif kind == "text":
+            assert printed == body
+        elif kind == "json":
             json.loads(body)
         elif body.startswith("pip install"):
             assert set(re.findall(r"[a-z]+", body.partition("[")[2])) <= EXTRAS
-    run = [position for position, block in enumerate(found) if is_run(*block)]
-    printed = documents.run_blocks([found[position] for position in run], tmp_path, settings)
-    expected = {position: body for position, (kind, body) in enumerate(found) if kind == "text"}
-    last = {position: max(at for at in run if at < position) for position in expected}
-    said = dict(zip(run, printed, strict=True))
-    assert {position: said[last[position]] for position in expected} == expected
+        else:
+            assert (kind, body) == ("sh", SANDBOX)
 
 
 def test_every_guide_is_linked() -> None:

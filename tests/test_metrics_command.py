@@ -146,7 +146,7 @@ def test_a_wrong_uuid_cannot_be_used(here: Path) -> None:
 def test_an_interruption_says_what_is_unknown(here: Path, number: signal.Signals, *, is_hurried: bool) -> None:
     """Asked once, it waits for the answer; asked twice, the rows in flight are unknown. Others are unsent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         options = ("--chunk-size", "1", "--json", "--analytics-url", url)
         with started(here, "metrics", here / "m.csv", *MAPS, *options) as process:
@@ -184,7 +184,7 @@ def test_no_server_cannot_be_used() -> None:
 def test_a_lost_answer_is_explained() -> None:
     """Unknown rows are listed, and not sent again."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
 
         def serve() -> None:
             connection, _ = server.accept()

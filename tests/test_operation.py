@@ -410,7 +410,7 @@ class TestGrace:
         """The journal is closed, and the same command resumes: the row is stored once."""
         file = desk.file("t.csv", HEAD + good(1) + good(2))
         with socket.create_server(("127.0.0.1", 0)) as server:
-            server.settimeout(20)
+            server.settimeout(60)
             url = f"http://127.0.0.1:{server.getsockname()[1]}"
             options = ("--chunk-size", "1", "--concurrency", "1", "--journal", "j.db")
             command = ("upsert", "tickets", file, *options)

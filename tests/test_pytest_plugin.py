@@ -133,8 +133,10 @@ def test_an_invalid_marker_is_an_error(tmp_path: Path) -> None:
         marks = f"@pytest.mark.asyncio\n@pytest.mark.planhat({marker})"
         test += f"{marks}\nasync def test_{number}(planhat_sandbox): pass\n"
     ended = run(tmp_path, test)
-    assert "3 errors" in ended.stdout
-    assert [problem for problem in problems.values() if problem not in ended.stdout] == []
+    assert (ended.returncode, "3 errors" in ended.stdout) == (1, True)
+    for number, problem in enumerate(problems.values()):
+        said = ended.stdout.partition(f"ERROR at setup of test_{number} ")[2].partition("ERROR at setup of")[0]
+        assert problem in said
 
 
 def test_the_marker_is_described(tmp_path: Path) -> None:

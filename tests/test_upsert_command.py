@@ -53,7 +53,7 @@ def test_an_upsert_interrupted_once_finishes_chunks_in_flight(desk: Desk, number
     """Their answers are awaited and counted; other rows are unsent."""
     file = desk.file("t.csv", HEAD + good(1) + good(2) + good(3))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         options = ("--chunk-size", "1", "--concurrency", "1", "--json", "--base-url", url)
         with started(desk.folder, "upsert", "tickets", file, *options) as process:
@@ -78,7 +78,7 @@ def test_an_upsert_interrupted_twice_reports_invalid_rows(desk: Desk) -> None:
     bad = ",ada(at)acme.example,x.example,Hi\n"
     file = desk.file("t.csv", HEAD + bad + good(1) + bad + good(3) + bad + good(5))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         options = ("--chunk-size", "1", "--concurrency", "1", "--json", "--base-url", url, "--rejects", "bad.csv")
         with started(desk.folder, "upsert", "tickets", file, "--journal", "j.db", *options) as process:
@@ -107,7 +107,7 @@ def test_an_upsert_interrupted_after_its_last_chunk_is_complete(desk: Desk, coun
     """The exit code is that of an uninterrupted run, and the journal records the end of the input."""
     file = desk.file("t.jsonl", good_json(1))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with started(desk.folder, "upsert", "tickets", file, "--journal", "j.db", "--base-url", url) as process:
             connection, _ = server.accept()

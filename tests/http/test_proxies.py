@@ -162,10 +162,11 @@ async def test_an_issuer_that_is_not_trusted_is_the_reason(private_ca: Path, ca_
         assert await called(f"https://127.0.0.1:{port}", ca_file=str(private_ca / "ca.pem")) == []
 
 
-def test_the_systems_issuers_stay_trusted(private_ca: Path) -> None:
+def test_the_systems_issuers_stay_trusted(private_ca: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file adds to them."""
-    usual = ssl.create_default_context().cert_store_stats()["x509_ca"]
-    assert trusting(private_ca / "ca.pem").cert_store_stats()["x509_ca"] == usual + 1
+    monkeypatch.setenv("SSL_CERT_FILE", str(private_ca / "other.pem"))
+    assert ssl.create_default_context().cert_store_stats()["x509_ca"] == 1
+    assert trusting(private_ca / "ca.pem").cert_store_stats()["x509_ca"] == 2
 
 
 def test_a_comment_in_any_language_is_no_obstacle(private_ca: Path, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_an_opening_that_is_interrupted_leaves_no_thread() -> None:
         LoopThread(slow()).enter()
     for thread in threading.enumerate():
         if thread.name == "planhat session":
-            thread.join(5)
+            thread.join(60)
     assert opened == ["opened", "closed"]
     assert threads() == []
 
@@ -255,13 +255,13 @@ def test_a_loop_that_ends_by_itself_leaves_nobody_waiting() -> None:
     session = threaded(MemorySandbox(token=TOKEN)).open()
     waiting = threading.Thread(target=wait_in_vain, daemon=True)
     waiting.start()
-    has_begun.wait(5)
+    has_begun.wait(60)
     with pytest.raises(SystemExit):
         session.run(leave())
-    waiting.join(5)
+    waiting.join(60)
     for thread in threading.enumerate():
         if thread.name == "planhat session":
-            thread.join(5)
+            thread.join(60)
     assert not waiting.is_alive()
     with pytest.raises(RuntimeError, match="not open"):
         session.run(wait())

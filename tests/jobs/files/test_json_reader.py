@@ -187,7 +187,7 @@ def test_a_row_that_is_too_large_ends_a_list(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("indent", [None, 1])
 def test_a_list_is_not_held_in_memory(tmp_path: Path, indent: int | None) -> None:
-    """Ten megabytes of rows take half of one."""
+    """Ten megabytes of rows take one and a half at most."""
     path = tmp_path / "t.json"
     path.write_text(json.dumps([{"id": str(n), "title": "x" * 200} for n in range(40_000)], indent=indent))
     tracemalloc.start()

@@ -102,7 +102,7 @@ def records_in(repository: type[Any], lines: bytes) -> list[dict[str, Any]]:
 
 @each(Upserts)
 @pytest.mark.slow
-@settings(derandomize=True, deadline=None, max_examples=2)
+@settings(derandomize=True, deadline=None, max_examples=4)
 @given(data=st.data())
 def test_an_export_in_any_format_comes_back_equal(
     tmp_path_factory: pytest.TempPathFactory, repository: type[Any], data: st.DataObject
